@@ -1,1 +1,5 @@
+//! cjm-host
+mod catalog;
+mod error;
 
+pub use error::*;
