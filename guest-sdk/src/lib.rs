@@ -1,0 +1,1 @@
+//! Write plugins for cjm hosts in Rust.
