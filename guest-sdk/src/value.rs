@@ -38,7 +38,10 @@ impl Blob {
     pub fn into_text(self) -> Result<String> {
         String::from_utf8(self.data).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            Error::invalid(format!("the blob ({}) is not UTF-8 text: bad byte at offset {at}", self.media_type))
+            Error::invalid(format!(
+                "the blob ({}) is not UTF-8 text: bad byte at offset {at}",
+                self.media_type
+            ))
         })
     }
 }

@@ -30,7 +30,9 @@ impl Action {
         for argument in method.sig.inputs.iter().skip(1) {
             let FnArg::Typed(argument) = argument else { continue };
             let parameter = Parameter::of(&argument.ty)?;
-            let twice = parameters.iter().any(|other| std::mem::discriminant(other) == std::mem::discriminant(&parameter));
+            let twice = parameters
+                .iter()
+                .any(|other| std::mem::discriminant(other) == std::mem::discriminant(&parameter));
             if twice {
                 let message = match parameter {
                     Parameter::Input(_) => "an action takes one input: put its arguments into a struct",
@@ -46,7 +48,10 @@ impl Action {
         let is_async = signature.asyncness.is_some();
         let action = Self {
             method: signature.ident.clone(),
-            name: LitStr::new(&syn::ext::IdentExt::unraw(&signature.ident).to_string(), signature.ident.span()),
+            name: LitStr::new(
+                &syn::ext::IdentExt::unraw(&signature.ident).to_string(),
+                signature.ident.span(),
+            ),
             description: String::new(),
             parameters,
             is_async,
@@ -54,17 +59,24 @@ impl Action {
         };
         if action.sender().is_some() {
             if !is_async {
-                return Err(Error::new(signature.span(), "an action that takes a `Sender` is an `async fn`: sending waits for the reader"));
+                return Err(Error::new(
+                    signature.span(),
+                    "an action that takes a `Sender` is an `async fn`: sending waits for the reader",
+                ));
             }
             if !matches!(action.gives, Return::One(_)) {
-                return Err(Error::new(signature.output.span(), "an action that takes a `Sender` returns `Result<()>`"));
+                return Err(Error::new(
+                    signature.output.span(),
+                    "an action that takes a `Sender` returns `Result<()>`",
+                ));
             }
         }
         action.with_attributes(&mut method.attrs)
     }
 
     fn with_attributes(mut self, attributes: &mut Vec<Attribute>) -> Result<Self> {
-        let ours: Vec<_> = attributes.extract_if(.., |attribute| attribute.path().is_ident("action")).collect();
+        let ours: Vec<_> =
+            attributes.extract_if(.., |attribute| attribute.path().is_ident("action")).collect();
         self.description = doc_comment(attributes);
         for attribute in ours {
             attribute.parse_nested_meta(|meta| {
@@ -81,7 +93,10 @@ impl Action {
         let name = self.name.value();
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
         if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
-            return Err(Error::new(self.name.span(), "an action's name is 1 to 64 characters of `[A-Za-z0-9_-]`"));
+            return Err(Error::new(
+                self.name.span(),
+                "an action's name is 1 to 64 characters of `[A-Za-z0-9_-]`",
+            ));
         }
         Ok(self)
     }

@@ -12,10 +12,16 @@ use crate::expand;
 
 pub(crate) fn expand(arguments: TokenStream, mut block: ItemImpl) -> Result<TokenStream> {
     if !arguments.is_empty() {
-        return Err(Error::new(arguments.span(), "`#[actions]` takes no arguments: see the consts of `Plugin`"));
+        return Err(Error::new(
+            arguments.span(),
+            "`#[actions]` takes no arguments: see the consts of `Plugin`",
+        ));
     }
     if let Some((_, path, _)) = &block.trait_ {
-        return Err(Error::new(path.span(), "`#[actions]` goes on an `impl` block of the plugin's own methods"));
+        return Err(Error::new(
+            path.span(),
+            "`#[actions]` goes on an `impl` block of the plugin's own methods",
+        ));
     }
     check_generics(&block)?;
 
@@ -28,7 +34,10 @@ pub(crate) fn expand(arguments: TokenStream, mut block: ItemImpl) -> Result<Toke
             if names.insert(action.name.value()) {
                 Ok(action)
             } else {
-                Err(Error::new(action.name.span(), format!("there are two actions `{}`", action.name.value())))
+                Err(Error::new(
+                    action.name.span(),
+                    format!("there are two actions `{}`", action.name.value()),
+                ))
             }
         });
         // All mistakes at once, not one a build.
@@ -48,7 +57,10 @@ pub(crate) fn expand(arguments: TokenStream, mut block: ItemImpl) -> Result<Toke
 
 pub(crate) fn check_generics(block: &ItemImpl) -> Result<()> {
     if !block.generics.params.is_empty() {
-        return Err(Error::new(block.generics.span(), "a plugin has no generic parameters: a component exports one type"));
+        return Err(Error::new(
+            block.generics.span(),
+            "a plugin has no generic parameters: a component exports one type",
+        ));
     }
     match &*block.self_ty {
         Type::Path(_) => Ok(()),

@@ -16,7 +16,7 @@ pub(crate) fn plugin(plugin: &Type, actions: &[Action]) -> TokenStream {
     let run = quote! {
         match action {
             #(#run_arms)*
-            _ => ::core::result::Result::Err(runtime::unknown_action(action, Self::NAMES)),
+            _ => ::core::result::Result::Err(runtime::unknown_action(action, <Self as runtime::Actions>::NAMES)),
         }
     };
     let (run_async, run_blocking) = if blocking {

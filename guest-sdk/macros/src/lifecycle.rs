@@ -17,7 +17,10 @@ pub(crate) fn expand(arguments: TokenStream, block: ItemImpl) -> Result<TokenStr
         .and_then(|(_, path, _)| path.segments.last())
         .is_some_and(|segment| segment.ident == "Lifecycle");
     if !is_lifecycle {
-        return Err(Error::new(block.self_ty.span(), "`#[lifecycle]` goes on an `impl Lifecycle for …` block"));
+        return Err(Error::new(
+            block.self_ty.span(),
+            "`#[lifecycle]` goes on an `impl Lifecycle for …` block",
+        ));
     }
     check_generics(&block)?;
     let plugin = &block.self_ty;

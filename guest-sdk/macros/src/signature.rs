@@ -57,12 +57,16 @@ pub(crate) struct Several {
     pub(crate) in_result: bool,
 }
 
-const RETURNS: &str = "an action returns `Result<T>`, `impl Iterator<Item = Result<T>>` or `impl Stream<Item = Result<T>>`";
+const RETURNS: &str =
+    "an action returns `Result<T>`, `impl Iterator<Item = Result<T>>` or `impl Stream<Item = Result<T>>`";
 
 impl Return {
     pub(crate) fn of(output: &ReturnType, name: &syn::Ident) -> Result<Self> {
         let ReturnType::Type(_, ty) = output else {
-            return Err(Error::new(name.span(), format!("{RETURNS}; where there is nothing to give, `Result<()>`")));
+            return Err(Error::new(
+                name.span(),
+                format!("{RETURNS}; where there is nothing to give, `Result<()>`"),
+            ));
         };
         if let Some(several) = Self::several(ty, false)? {
             return Ok(several);
@@ -88,10 +92,16 @@ impl Return {
                 continue;
             }
             let Some(item) = item_type(segment) else {
-                return Err(Error::new(segment.span(), format!("say what it gives: `{}<Item = Result<T>>`", segment.ident)));
+                return Err(Error::new(
+                    segment.span(),
+                    format!("say what it gives: `{}<Item = Result<T>>`", segment.ident),
+                ));
             };
             if last_segment(item).is_none_or(|segment| segment.ident != "Result") {
-                return Err(Error::new(item.span(), "each item is a `Result`: the work can fail between two of them"));
+                return Err(Error::new(
+                    item.span(),
+                    "each item is a `Result`: the work can fail between two of them",
+                ));
             }
             let several = Several { item: item.clone(), in_result };
             return Ok(Some(if streams { Self::Stream(several) } else { Self::Iterator(several) }));

@@ -11,9 +11,13 @@ use std::rc::Rc;
 use std::thread::LocalKey;
 
 pub use channel::Channel;
-pub use describe::{Action, Description, Package, describe, input_schema, no_input_schema, output_schema, valid_name};
+pub use describe::{
+    Action, Description, Package, describe, input_schema, no_input_schema, output_schema, valid_name,
+};
 pub use dispatch::{ActionResult, decode, encode, unknown_action};
-pub use stream::{collect_iter, collect_sender, collect_stream, feed_iter, feed_one, feed_sender, feed_stream};
+pub use stream::{
+    collect_iter, collect_sender, collect_stream, feed_iter, feed_one, feed_sender, feed_stream,
+};
 
 use crate::error::Result;
 use crate::job::Job;
@@ -43,7 +47,8 @@ pub trait Actions: Plugin {
     fn run(&self, job: &Job, action: &str, input: Value) -> impl Future<Output = Result<Value>>;
 
     /// Runs an action whose results go into a channel.
-    fn stream(&self, job: &Job, action: &str, input: Value, out: Channel) -> impl Future<Output = Result<()>>;
+    fn stream(&self, job: &Job, action: &str, input: Value, out: Channel)
+    -> impl Future<Output = Result<()>>;
 }
 
 /// Implemented by `#[actions]` where no action awaits, so that the component can export a synchronous function: a host

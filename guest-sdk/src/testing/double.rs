@@ -44,7 +44,8 @@ impl Backend {
 
     pub(crate) fn progress(&self, fraction: Option<f64>, message: &str) {
         // As the host does, so that tests see what a watcher would.
-        let fraction = fraction.filter(|fraction| !fraction.is_nan()).map(|fraction| fraction.clamp(0.0, 1.0));
+        let fraction =
+            fraction.filter(|fraction| !fraction.is_nan()).map(|fraction| fraction.clamp(0.0, 1.0));
         self.progress.borrow_mut().push((fraction, message.to_owned()));
     }
 

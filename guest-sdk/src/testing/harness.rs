@@ -72,7 +72,9 @@ impl<P: Plugin + Actions> Harness<P> {
     pub fn call_json(&self, action: &str, input: &str) -> Result<String> {
         match self.call(action, Value::Json(input.to_owned()))? {
             Value::Json(text) => Ok(text),
-            Value::Blob(blob) => Err(Error::fatal(format!("expected JSON, got a blob ({})", blob.media_type))),
+            Value::Blob(blob) => {
+                Err(Error::fatal(format!("expected JSON, got a blob ({})", blob.media_type)))
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! The contract's exports, on top of the author's traits.
 
-use std::marker::PhantomData;
 use std::future::{Future, poll_fn};
+use std::marker::PhantomData;
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -13,7 +13,9 @@ use super::stream::Writer;
 use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::plugin::{InstanceMode, Lifecycle};
-use crate::runtime::{Actions, BlockingActions, Channel, Description, describe, parse_config, unknown_action};
+use crate::runtime::{
+    Actions, BlockingActions, Channel, Description, describe, parse_config, unknown_action,
+};
 use crate::value::Value;
 
 /// Exports `plugin` of a plugin that never awaits.
