@@ -1,5 +1,58 @@
-//! cjm-host
-mod catalog;
-mod error;
+//! Runs other people's plugins as calls and jobs: sandboxed, limited, cancellable.
+//!
+//! A plugin is one WebAssembly component against the WIT package `cjm:plugin`. A [`Host`] loads it into a Store of its
+//! own, in which it has memory, CPU time and capabilities only as far as it was given them, and runs its actions.
+//!
+//! ```no_run
+//! use cjm_host::Host;
+//!
+//! #[tokio::main]
+//! async fn main() -> cjm_host::Result<()> {
+//!     let host = Host::builder().cache_dir("/var/cache/my-app/cjm").build()?;
+//!     let plugin = host.load("plugins/calculator.wasm").await?;
+//!     let sum = plugin.execute("add", serde_json::json!({ "a": 1, "b": 2 })).await?;
+//!     println!("{}", sum.to::<f64>()?);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Where to go on
+//!
+//! * [`Host::loader`] loads with an id, a configuration, [`Limits`] and secrets.
+//! * [`Plugin::call`] makes a call with a time-out, starts it beside the caller, or streams its results;
+//!   [`Running`] watches and cancels it.
+//! * [`Plugin::events`] and [`Host::events`] tell progress, usage, logs and the phases of cancellations.
+//! * [`blocking`] is the same without an async runtime.
+//! * [`Error`] is the one taxonomy of what can go wrong.
+//!
+//! # What holds
+//!
+//! A guest that spins, allocates without end, floods its logs, recurses, panics or never answers ends in a typed
+//! error, and costs its neighbours nothing but the CPU time that it was allowed. When a call returns, its instance is
+//! ready for the next one.
 
-pub use error::*;
+mod capability;
+mod catalog;
+mod engine;
+mod error;
+mod event;
+mod host;
+mod instance;
+mod policy;
+mod value;
+
+pub use capability::job::CallStats;
+pub use catalog::{
+    Action, Capability, Description, Digest, DigestError, Export, Inspection, InstanceMode, Role, Schema, Tool,
+};
+pub use engine::EngineOptions;
+pub use error::{
+    Category, Clock, Error, Frame, InvalidInput, ResourceKind, Result, Shortfall, Trap, TrapKind, Violation,
+};
+pub use event::{CancelPhase, Event, EventKind, LogLevel, LogRecord, Progress, Subscription};
+pub use host::{
+    Call, Canceller, Host, HostBuilder, Loader, Plugin, ResultStream, Running, Source, blocking, inspect_bytes,
+    inspect_file,
+};
+pub use policy::Limits;
+pub use value::{Blob, Value};

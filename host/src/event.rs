@@ -1,0 +1,171 @@
+//! What happens while calls run, as it is told to whoever watches: a call, a plugin, or the whole host.
+
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Events that a slow subscriber may lag behind before it misses the oldest.
+const BACKLOG: usize = 1024;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Event {
+    /// The id of the instance that it happened to; empty for [`EventKind::Lagged`].
+    #[serde(serialize_with = "as_str")]
+    pub instance: Arc<str>,
+    /// The id of the job that it happened to; empty outside of one.
+    #[serde(serialize_with = "as_str")]
+    pub job: Arc<str>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+fn as_str<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+/// The kinds of events.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// The job came further. At most 50 a second are told for one job; the latest wins.
+    Progress(Progress),
+    /// The job used something. Amounts of one unit add up.
+    Usage {
+        /// The plugin's own unit, for example `input-tokens`.
+        unit: String,
+        /// How much of it.
+        amount: f64,
+    },
+    /// The plugin printed or logged something.
+    Log(LogRecord),
+    /// A cancellation entered its next phase.
+    Cancel {
+        /// The phase.
+        phase: CancelPhase,
+    },
+    /// The subscriber was too slow, and so many events before this one are lost to it.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+}
+
+/// How far a job has come.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Progress {
+    /// From 0 to 1; none where the end is not known.
+    pub fraction: Option<f64>,
+    /// What is being done, in the plugin's words.
+    pub message: String,
+}
+
+/// One line that a plugin printed, or one record that it logged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LogRecord {
+    /// How severe it is.
+    pub level: LogLevel,
+    /// Where it comes from: `stdout`, `stderr`, or the context that the plugin gave.
+    pub target: String,
+    /// The text, cut at the limit.
+    pub message: String,
+}
+
+/// Severity of a [`LogRecord`], from least to most; the levels of `wasi:logging`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Critical,
+}
+
+/// How far a cancellation has come. A call goes through these in order, and may leave out the ones from
+/// `Forced` to `Reloaded` where the guest ends by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CancelPhase {
+    /// Nobody asked for it.
+    #[default]
+    None,
+    /// Somebody asked for it.
+    Requested,
+    /// The guest was told, and has its grace time to end by itself.
+    Cooperative,
+    /// The grace time is over; the instance is dropped.
+    Forced,
+    /// There is a new instance, initialized with the same configuration.
+    Reloaded,
+    /// The call is over, and its instance takes the next one.
+    Done,
+}
+
+/// Where events go. The backlog takes memory only once somebody subscribes.
+#[derive(Debug, Default)]
+pub(crate) struct EventBus {
+    sender: OnceLock<broadcast::Sender<Event>>,
+}
+
+impl EventBus {
+    /// Whether anybody listens; saves the work of making an event where nobody does.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.sender.get().is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
+    pub(crate) fn send(&self, event: Event) {
+        if let Some(sender) = self.sender.get() {
+            // An error says that nobody listens.
+            let _ = sender.send(event);
+        }
+    }
+
+    pub(crate) fn subscribe(&self) -> Subscription {
+        let sender = self.sender.get_or_init(|| broadcast::Sender::new(BACKLOG));
+        Subscription { receiver: sender.subscribe() }
+    }
+}
+
+/// A stream of events, from the moment of subscribing on.
+///
+/// The host never waits for a subscriber: one that falls behind by more than 1,024 events is told with
+/// [`EventKind::Lagged`] how many it missed, and reads on.
+#[derive(Debug)]
+pub struct Subscription {
+    receiver: broadcast::Receiver<Event>,
+}
+
+impl Subscription {
+    /// Waits for the next event. None once there can be no more: the call is over, the plugin is unloaded, or the
+    /// host has shut down. Cancel safe.
+    pub async fn next(&mut self) -> Option<Event> {
+        match self.receiver.recv().await {
+            Ok(event) => Some(event),
+            Err(RecvError::Lagged(missed)) => Some(lagged(missed)),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    /// The next event if there is one already.
+    pub fn try_next(&mut self) -> Option<Event> {
+        match self.receiver.try_recv() {
+            Ok(event) => Some(event),
+            Err(broadcast::error::TryRecvError::Lagged(missed)) => Some(lagged(missed)),
+            Err(_) => None,
+        }
+    }
+}
+
+fn lagged(missed: u64) -> Event {
+    Event { instance: "".into(), job: "".into(), kind: EventKind::Lagged { missed } }
+}

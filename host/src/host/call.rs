@@ -1,0 +1,169 @@
+//! One call with options.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::plugin::Plugin;
+use super::results::ResultStream;
+use super::running::Running;
+use crate::capability::job::{Job, JobLimits};
+use crate::error::{Error, ResourceKind, Result};
+use crate::instance::{CallLimits, Items, Work};
+use crate::value::Value;
+
+/// A call that was not made yet: await it to run it in this task, [`start`](Call::start) it to run beside this task,
+/// or [`stream`](Call::stream) its results.
+#[derive(Debug)]
+#[must_use = "a call does nothing before it is awaited, started or streamed"]
+pub struct Call {
+    plugin: Plugin,
+    action: String,
+    input: Value,
+    limits: CallLimits,
+    job: Option<(Arc<str>, u32)>,
+}
+
+impl Call {
+    pub(super) fn new(plugin: Plugin, action: &str, input: Value) -> Self {
+        let limits = CallLimits::from(plugin.limits());
+        Self { plugin, action: action.to_owned(), input, limits, job: None }
+    }
+
+    /// Time on the wall that the call may take from when it begins to run. Default: the instance's `wall-time`.
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.limits.wall_time = Some(limit);
+        self
+    }
+
+    /// Time in which the guest may compute. Default: the instance's `cpu-time`.
+    pub fn cpu_time(mut self, limit: Duration) -> Self {
+        self.limits.cpu_time = Some(limit);
+        self
+    }
+
+    /// Fuel that the call may use. The instance must have been loaded with a fuel limit, without which fuel is not
+    /// counted. Default: the instance's `fuel`.
+    pub fn fuel(mut self, limit: u64) -> Self {
+        self.limits.fuel = Some(limit);
+        self
+    }
+
+    /// Time that the guest has to end by itself once cancellation is requested. Default: the instance's `grace`.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.limits.grace = grace;
+        self
+    }
+
+    /// The id under which the plugin, its logs and its events know this call: at most 64 bytes; and the number of the
+    /// attempt, from 1. Default: an id that is unique in this process, and 1.
+    pub fn job(mut self, id: impl Into<Arc<str>>, attempt: u32) -> Self {
+        self.job = Some((id.into(), attempt));
+        self
+    }
+
+    /// Runs the call in a task of its own, and gives a handle on it. The call runs to its end even if the handle is
+    /// dropped.
+    ///
+    /// Must be called within a tokio runtime.
+    pub fn start(self) -> Running {
+        let job = Arc::new(self.new_job());
+        let task = tokio::spawn({
+            let job = job.clone();
+            async move { self.run_as(job).await }
+        });
+        Running::new(job, task)
+    }
+
+    /// Runs the call in a task of its own, and gives its results one by one. The guest waits while nobody reads;
+    /// dropping the stream cancels the call.
+    ///
+    /// An action that does not stream gives one result. Must be called within a tokio runtime.
+    pub fn stream(self) -> ResultStream {
+        let job = Arc::new(self.new_job());
+        let (items, batches) = Items::new(format!("action `{}` of `{}`", self.action, self.plugin.id()), self.limits.clone());
+        let task = tokio::spawn({
+            let job = job.clone();
+            async move {
+                let streams = self.plugin.loaded.blueprint.streams();
+                let plugin = self.plugin.clone();
+                let work = self.work(job)?;
+                if streams {
+                    plugin.loaded.runner.stream(work, items).await
+                } else {
+                    items.single(plugin.loaded.runner.execute(work).await?).await
+                }
+            }
+        });
+        ResultStream::new(job, batches, task)
+    }
+
+    pub(super) async fn run(self) -> Result<Value> {
+        let job = Arc::new(self.new_job());
+        self.run_as(job).await
+    }
+
+    async fn run_as(self, job: Arc<Job>) -> Result<Value> {
+        let plugin = self.plugin.clone();
+        let work = self.work(job)?;
+        plugin.loaded.runner.execute(work).await
+    }
+
+    fn new_job(&self) -> Job {
+        let blueprint = &self.plugin.loaded.blueprint;
+        let job = Job::new(blueprint.sinks().clone(), JobLimits::from(blueprint.limits()));
+        match &self.job {
+            Some((id, attempt)) => job.named(id.clone(), *attempt),
+            None => job,
+        }
+    }
+
+    /// Holds the call against what is known before the guest runs.
+    fn work(self, job: Arc<Job>) -> Result<Work> {
+        let loaded = &self.plugin.loaded;
+        if !loaded.enabled.load(Ordering::Acquire) {
+            return Err(Error::Disabled { plugin: loaded.id.to_string() });
+        }
+        let limits = loaded.blueprint.limits();
+        if self.limits.fuel.is_some() && limits.fuel.is_none() {
+            return Err(Error::invalid(format!(
+                "`{}` was loaded without a fuel limit, so that its fuel is not counted; load it with one",
+                loaded.id
+            )));
+        }
+        let description = &loaded.prepared.description;
+        let Some((action, name)) =
+            description.actions.iter().zip(&loaded.actions).find(|(action, _)| action.name == self.action)
+        else {
+            return Err(description.unknown_action(&self.action));
+        };
+        let size = self.input.len() as u64;
+        if size > limits.input_bytes {
+            return Err(Error::exhausted(
+                ResourceKind::Input,
+                format!(
+                    "the input of action `{name}` is {size} bytes long, over the limit of {}; raise `input-bytes`",
+                    limits.input_bytes
+                ),
+                Some(size),
+                Some(limits.input_bytes),
+            ));
+        }
+        if let Value::Json(text) = &self.input {
+            action.validate_input_json(text)?;
+        }
+        Ok(Work { job, limits: self.limits, action: name.clone(), input: self.input })
+    }
+}
+
+impl IntoFuture for Call {
+    type Output = Result<Value>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<Value>> + Send>>;
+
+    /// Runs the call; see [`Plugin::execute`].
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}

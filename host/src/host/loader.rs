@@ -1,0 +1,188 @@
+//! Loading a component with options.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::plugin::{Loaded, Plugin};
+use super::Host;
+use crate::capability::job::Sinks;
+use crate::capability::secrets::SecretsCtx;
+use crate::catalog::{Description, InstanceMode};
+use crate::error::{Error, Result};
+use crate::event::EventBus;
+use crate::instance::{Blueprint, Runner};
+use crate::policy::Limits;
+
+/// Where a component comes from.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Source {
+    /// A file.
+    Path(PathBuf),
+    /// Bytes in memory.
+    Bytes {
+        /// What they are called in messages.
+        name: String,
+        /// The component.
+        bytes: Arc<[u8]>,
+    },
+}
+
+impl Source {
+    /// A file.
+    pub fn path(path: impl AsRef<Path>) -> Self {
+        Source::Path(path.as_ref().to_path_buf())
+    }
+
+    /// Bytes in memory; `name` stands for them in messages.
+    pub fn bytes(name: impl Into<String>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        Source::Bytes { name: name.into(), bytes: bytes.into() }
+    }
+
+    pub(super) fn name(&self) -> String {
+        match self {
+            Source::Path(path) => path.display().to_string(),
+            Source::Bytes { name, .. } => name.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({})", self.name())
+    }
+}
+
+/// Loads a component with options. Made by [`Host::loader`].
+#[derive(Debug)]
+#[must_use = "nothing is loaded before `load`"]
+pub struct Loader {
+    host: Host,
+    source: Source,
+    id: Option<String>,
+    config: serde_json::Value,
+    limits: Limits,
+    mode: Option<InstanceMode>,
+    secrets: Secrets,
+}
+
+#[derive(Default)]
+struct Secrets(HashMap<String, String>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Loader {
+    pub(super) fn new(host: Host, source: Source) -> Self {
+        let limits = host.limits().clone();
+        Self {
+            host,
+            source,
+            id: None,
+            config: serde_json::Value::Object(serde_json::Map::new()),
+            limits,
+            mode: None,
+            secrets: Secrets::default(),
+        }
+    }
+
+    /// The id of the instance: 1 to 64 characters of `[A-Za-z0-9_-]`, unique in the host. With ids of their own,
+    /// several instances of one plugin can be loaded. Default: the plugin's name.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// The configuration. The schema's defaults are filled in, then it is validated. Default: `{}`.
+    pub fn config(mut self, config: serde_json::Value) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The limits of the instance and its calls. Default: the host's.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// How calls share the instance, against what the plugin asks for. A plugin that asks for `exclusive` may not be
+    /// ready for `shared`.
+    pub fn instance_mode(mut self, mode: InstanceMode) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// Grants a secret, under the name by which the plugin asks for it.
+    pub fn secret(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.secrets.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// Compiles the component, or takes it from the cache, asks it what it is, and initializes an instance.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-input`, where the file is no plugin for this host, or the configuration does not fit its schema;
+    /// `not-granted`, with the imports that are not; what the plugin says of its initialization; and what can become
+    /// of any call.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future stops the load, except for a compilation that has begun.
+    pub async fn load(self) -> Result<Plugin> {
+        let prepared = self.host.prepare(self.source, &self.limits).await?;
+        let description = &prepared.description;
+        let id = self.id.unwrap_or_else(|| description.name.clone());
+        check_id(&id)?;
+        let id: Arc<str> = id.into();
+        let config = configuration(&id, description, self.config)?;
+        let sinks = Sinks {
+            instance: id.clone(),
+            plugin: EventBus::default(),
+            host: self.host.inner.events.clone(),
+        };
+        let blueprint = Arc::new(Blueprint::new(
+            prepared.catalogued.clone(),
+            self.limits,
+            Arc::new(sinks),
+            SecretsCtx::new(self.secrets.0),
+            config,
+        ));
+        let mode = self.mode.unwrap_or(description.instance);
+        let runner = Runner::start(blueprint.clone(), mode).await?;
+        let loaded = Arc::new(Loaded::new(id, &self.host.inner, prepared, blueprint, runner, mode));
+        self.host.register(&loaded)?;
+        Ok(Plugin { loaded })
+    }
+}
+
+/// The configuration with its defaults, as text, if it fits.
+pub(super) fn configuration(
+    id: &str,
+    description: &Description,
+    mut config: serde_json::Value,
+) -> Result<Arc<str>> {
+    description.config_schema.fill_defaults(&mut config);
+    let violations = description.config_schema.validate(&config);
+    if !violations.is_empty() {
+        return Err(Error::violated(format!("configuration of `{id}` does not fit its schema"), violations));
+    }
+    Ok(config.to_string().into())
+}
+
+fn check_id(id: &str) -> Result<()> {
+    let fits = (1..=64).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    if !fits {
+        return Err(Error::invalid(format!(
+            "`{}` cannot be an instance's id; use 1 to 64 characters of [A-Za-z0-9_-]",
+            id.escape_debug()
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! The façade: what an embedder holds in hand.
+
+pub mod blocking;
+mod builder;
+mod call;
+mod loader;
+mod plugin;
+mod prepare;
+mod running;
+mod results;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+pub use builder::HostBuilder;
+pub use call::Call;
+pub use loader::{Loader, Source};
+pub use plugin::Plugin;
+pub use prepare::{inspect_bytes, inspect_file};
+pub use results::ResultStream;
+pub use running::{Canceller, Running};
+
+use crate::catalog::Digest;
+use crate::engine::Engines;
+use crate::error::{Error, Result};
+use crate::event::{EventBus, Subscription};
+use crate::instance::Linkers;
+use crate::policy::Limits;
+use plugin::Loaded;
+use prepare::Prepared;
+
+/// Loads plugins and runs their actions. Cheap to clone; all clones are the same host.
+///
+/// # Examples
+///
+/// ```no_run
+/// use cjm_host::Host;
+///
+/// # async fn run() -> cjm_host::Result<()> {
+/// let host = Host::builder().build()?;
+/// let plugin = host.load("calculator.wasm").await?;
+/// let sum = plugin.execute("add", serde_json::json!({ "a": 1, "b": 2 })).await?;
+/// assert_eq!(sum.to::<f64>()?, 3.0);
+/// host.shutdown().await;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engines: Engines,
+    linkers: Linkers,
+    limits: Limits,
+    events: Arc<EventBus>,
+    /// By id. An entry whose value is gone belongs to a plugin whose last handle was dropped.
+    loaded: Mutex<HashMap<Arc<str>, Weak<Loaded>>>,
+    /// What many instances of one component share.
+    prepared: Mutex<HashMap<(Digest, bool), Weak<Prepared>>>,
+}
+
+impl Host {
+    /// Starts to set up a host.
+    pub fn builder() -> HostBuilder {
+        HostBuilder::default()
+    }
+
+    /// Loads a component from a file, with its default configuration and the host's limits.
+    ///
+    /// # Errors
+    ///
+    /// See [`Loader::load`].
+    pub async fn load(&self, path: impl AsRef<Path>) -> Result<Plugin> {
+        self.loader(Source::path(path)).load().await
+    }
+
+    /// Starts to load a component with options.
+    pub fn loader(&self, source: Source) -> Loader {
+        Loader::new(self.clone(), source)
+    }
+
+    /// The loaded plugin of this id.
+    ///
+    /// # Errors
+    ///
+    /// `not-loaded`.
+    pub fn plugin(&self, id: &str) -> Result<Plugin> {
+        match self.loaded().get(id).and_then(Weak::upgrade) {
+            Some(loaded) => Ok(Plugin { loaded }),
+            None => Err(Error::NotLoaded { plugin: id.to_owned(), reason: String::new() }),
+        }
+    }
+
+    /// The plugins that are loaded, by id.
+    pub fn plugins(&self) -> Vec<Plugin> {
+        let mut plugins: Vec<Plugin> =
+            self.loaded().values().filter_map(Weak::upgrade).map(|loaded| Plugin { loaded }).collect();
+        plugins.sort_by(|a, b| a.id().cmp(b.id()));
+        plugins
+    }
+
+    /// What happens from now on in all plugins of this host.
+    pub fn events(&self) -> Subscription {
+        self.inner.events.subscribe()
+    }
+
+    /// The limits that instances have unless they are loaded with others.
+    pub fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
+    /// Unloads all plugins, each after its running calls have ended; then calls of any kind are refused.
+    ///
+    /// To end at once, cancel the calls first.
+    pub async fn shutdown(&self) {
+        let closing = self.plugins();
+        futures::future::join_all(closing.iter().map(Plugin::unload)).await;
+    }
+
+    fn loaded(&self) -> MutexGuard<'_, HashMap<Arc<str>, Weak<Loaded>>> {
+        self.inner.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Registers a plugin under its id, if that is free.
+    fn register(&self, loaded: &Arc<Loaded>) -> Result<()> {
+        let mut all = self.loaded();
+        if all.get(&loaded.id).is_some_and(|known| known.strong_count() > 0) {
+            return Err(Error::invalid(format!(
+                "an instance `{}` is loaded already; unload it, or load this one under another id",
+                loaded.id
+            )));
+        }
+        all.retain(|_, known| known.strong_count() > 0);
+        all.insert(loaded.id.clone(), Arc::downgrade(loaded));
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn forget(&self, id: &str) {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host").field("plugins", &self.plugins()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+//! From a component's bytes to something that can be instantiated.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, Weak};
+
+use semver::Version;
+
+use super::{Host, Source};
+use crate::catalog::{Capability, Description, Inspection, MAX_COMPONENT_BYTES, inspect};
+use crate::error::{Error, Result};
+use crate::instance::Catalogued;
+use crate::policy::Limits;
+
+/// The version of `cjm:plugin` that this host speaks.
+pub(super) const CONTRACT: Version = Version::new(0, 1, 0);
+
+/// A component that was inspected, compiled, linked and described. All its instances share it.
+pub(super) struct Prepared {
+    pub(super) inspection: Inspection,
+    pub(super) catalogued: Catalogued,
+    pub(super) description: Arc<Description>,
+}
+
+/// Looks into a component in a file without running it.
+///
+/// # Errors
+///
+/// `invalid-input`, where the file cannot be read or is no plugin; the message says what it is.
+pub fn inspect_file(path: impl AsRef<Path>) -> Result<Inspection> {
+    let path = path.as_ref();
+    inspect(&path.display().to_string(), &read(path)?)
+}
+
+/// Looks into a component in memory without running it; `name` stands for it in messages.
+///
+/// # Errors
+///
+/// See [`inspect_file`].
+pub fn inspect_bytes(name: &str, bytes: &[u8]) -> Result<Inspection> {
+    inspect(name, bytes)
+}
+
+impl Host {
+    pub(super) async fn prepare(&self, source: Source, limits: &Limits) -> Result<Arc<Prepared>> {
+        let (host, fuel) = (self.clone(), limits.fuel.is_some());
+        let name = source.name();
+        // Reading and compiling block, the latter for up to a minute.
+        let linked = tokio::task::spawn_blocking(move || host.link(source, fuel)).await;
+        let (inspection, catalogued) = match linked {
+            Ok(Ok(Linked::Known(prepared))) => return Ok(prepared),
+            Ok(Ok(Linked::New(inspection, catalogued))) => (inspection, catalogued),
+            Ok(Err(error)) => return Err(error),
+            Err(error) => return Err(Error::fatal(format!("{name} could not be compiled: {error}"))),
+        };
+        let description = Arc::new(catalogued.describe(&name, limits).await?);
+        let key = (inspection.digest, fuel);
+        let prepared = Arc::new(Prepared { inspection: *inspection, catalogued, description });
+        let mut all = self.inner.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, known| known.strong_count() > 0);
+        all.insert(key, Arc::downgrade(&prepared));
+        Ok(prepared)
+    }
+
+    fn link(&self, source: Source, fuel: bool) -> Result<Linked> {
+        let name = source.name();
+        let read_bytes;
+        let bytes: &[u8] = match &source {
+            Source::Path(path) => {
+                read_bytes = read(path)?;
+                &read_bytes
+            }
+            Source::Bytes { bytes, .. } => bytes,
+        };
+        let inspection = inspect(&name, bytes)?;
+        let known = {
+            let all = self.inner.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+            all.get(&(inspection.digest, fuel)).and_then(Weak::upgrade)
+        };
+        if let Some(prepared) = known {
+            return Ok(Linked::Known(prepared));
+        }
+        inspection.check_contract(&CONTRACT)?;
+        check_imports(&name, &inspection.imports)?;
+        let engine = self.inner.engines.select(fuel)?;
+        let component = self.inner.engines.compile(&engine, &name, &inspection.digest, bytes)?;
+        let catalogued =
+            Catalogued::link(&self.inner.linkers, engine, &name, inspection.digest, &component)?;
+        Ok(Linked::New(Box::new(inspection), catalogued))
+    }
+}
+
+enum Linked {
+    Known(Arc<Prepared>),
+    New(Box<Inspection>, Catalogued),
+}
+
+/// Refuses a component that needs what this host does not lend, before any of its code is compiled.
+fn check_imports(name: &str, imports: &BTreeMap<Capability, Vec<String>>) -> Result<()> {
+    let of = |capabilities: &[Capability]| -> Vec<String> {
+        capabilities.iter().filter_map(|capability| imports.get(capability)).flatten().cloned().collect()
+    };
+    let unknown = of(&[Capability::Other]);
+    if !unknown.is_empty() {
+        return Err(Error::invalid(format!(
+            "{name} imports what this host does not have: {}; build it without, or update the host",
+            unknown.join(", ")
+        )));
+    }
+    let closed = of(&[Capability::Network, Capability::Gpu]);
+    if !closed.is_empty() {
+        return Err(Error::NotGranted { what: name.to_owned(), missing: closed });
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let failed = |error: std::io::Error| {
+        Error::invalid(format!("{} cannot be read: {error}; check the path and its permissions", path.display()))
+    };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0).min(MAX_COMPONENT_BYTES));
+    // One byte more than is allowed, so that what is too large is seen to be.
+    file.take(MAX_COMPONENT_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}

@@ -1,0 +1,173 @@
+//! All that is needed to bring an instance to life, as often as it takes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+
+use super::live::Live;
+use super::state::{self, State};
+use crate::capability::job::Sinks;
+use crate::capability::secrets::SecretsCtx;
+use crate::catalog::{Description, Digest};
+use crate::engine::TickingEngine;
+use crate::error::{Error, Result};
+use crate::policy::Limits;
+
+/// The contract's version that this host speaks, in the names of interfaces.
+const PLUGIN: &str = "cjm:plugin/plugin@0.1.0";
+const STREAMING: &str = "cjm:plugin/streaming@0.1.0";
+const LIFECYCLE: &str = "cjm:plugin/lifecycle@0.1.0";
+
+/// The linkers of a host, one for each engine, made once.
+pub(crate) struct Linkers {
+    made: Mutex<Vec<(Arc<TickingEngine>, Arc<Linker<State>>)>>,
+}
+
+impl Linkers {
+    pub(crate) fn new() -> Self {
+        Self { made: Mutex::default() }
+    }
+
+    fn select(&self, engine: &Arc<TickingEngine>) -> Result<Arc<Linker<State>>> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, linker)) = made.iter().find(|(known, _)| Arc::ptr_eq(known, engine)) {
+            return Ok(linker.clone());
+        }
+        let mut linker = Linker::new(&engine.engine);
+        state::add_to_linker(&mut linker)
+            .map_err(|error| Error::fatal(format!("the host could not offer its interfaces: {error:#}")))?;
+        let linker = Arc::new(linker);
+        made.push((engine.clone(), linker.clone()));
+        Ok(linker)
+    }
+}
+
+/// A compiled component, linked with what it imports.
+#[derive(Clone)]
+pub(crate) struct Catalogued {
+    pub(super) engine: Arc<TickingEngine>,
+    pub(super) pre: InstancePre<State>,
+    pub(super) exports: Arc<ExportIndices>,
+    pub(crate) digest: Digest,
+}
+
+/// Where the functions of the contract are in a component.
+pub(super) struct ExportIndices {
+    pub(super) describe: ComponentExportIndex,
+    pub(super) initialize: ComponentExportIndex,
+    pub(super) execute: ComponentExportIndex,
+    pub(super) execute_stream: Option<ComponentExportIndex>,
+    pub(super) lifecycle: Option<LifecycleIndices>,
+}
+
+pub(super) struct LifecycleIndices {
+    pub(super) prefetch: ComponentExportIndex,
+    pub(super) reconfigure: ComponentExportIndex,
+    pub(super) enabled: ComponentExportIndex,
+    pub(super) disabled: ComponentExportIndex,
+    pub(super) shutdown: ComponentExportIndex,
+}
+
+impl Catalogued {
+    pub(crate) fn link(
+        linkers: &Linkers,
+        engine: Arc<TickingEngine>,
+        name: &str,
+        digest: Digest,
+        component: &Component,
+    ) -> Result<Self> {
+        let pre = linkers.select(&engine)?.instantiate_pre(component).map_err(|error| {
+            Error::invalid(format!(
+                "{name} does not fit this host: {error:#}; build it against the interfaces that this host offers, \
+                 or update the host"
+            ))
+        })?;
+        let exports = Arc::new(ExportIndices::find(name, component)?);
+        Ok(Self { engine, pre, exports, digest })
+    }
+
+    /// Asks the plugin what it is, in a Store of its own with nothing granted.
+    pub(crate) async fn describe(&self, name: &str, limits: &Limits) -> Result<Description> {
+        Live::describe(self, name, limits).await
+    }
+}
+
+impl ExportIndices {
+    fn find(name: &str, component: &Component) -> Result<Self> {
+        let function = |interface: &str, function: &str| {
+            let instance = component.get_export_index(None, interface)?;
+            component.get_export_index(Some(&instance), function)
+        };
+        let required = |interface: &str, of: &str| {
+            function(interface, of).ok_or_else(|| {
+                Error::invalid(format!(
+                    "{name} exports no function `{of}` of `{interface}`; build it against the contract of this host"
+                ))
+            })
+        };
+        let lifecycle = match component.get_export_index(None, LIFECYCLE) {
+            None => None,
+            Some(_) => Some(LifecycleIndices {
+                prefetch: required(LIFECYCLE, "prefetch")?,
+                reconfigure: required(LIFECYCLE, "reconfigure")?,
+                enabled: required(LIFECYCLE, "enabled")?,
+                disabled: required(LIFECYCLE, "disabled")?,
+                shutdown: required(LIFECYCLE, "shutdown")?,
+            }),
+        };
+        Ok(Self {
+            describe: required(PLUGIN, "describe")?,
+            initialize: required(PLUGIN, "initialize")?,
+            execute: required(PLUGIN, "execute")?,
+            execute_stream: function(STREAMING, "execute-stream"),
+            lifecycle,
+        })
+    }
+}
+
+/// What an instance is made from, again and again: after a trap, after a forced cancellation, for each call.
+pub(crate) struct Blueprint {
+    pub(super) catalogued: Catalogued,
+    pub(super) limits: Limits,
+    pub(super) sinks: Arc<Sinks>,
+    pub(super) secrets: SecretsCtx,
+    config: Mutex<Arc<str>>,
+}
+
+impl Blueprint {
+    /// `config` is JSON text that was validated.
+    pub(crate) fn new(
+        catalogued: Catalogued,
+        limits: Limits,
+        sinks: Arc<Sinks>,
+        secrets: SecretsCtx,
+        config: Arc<str>,
+    ) -> Self {
+        Self { catalogued, limits, sinks, secrets, config: Mutex::new(config) }
+    }
+
+    pub(crate) fn config(&self) -> Arc<str> {
+        self.config_slot().clone()
+    }
+
+    pub(crate) fn set_config(&self, config: Arc<str>) {
+        *self.config_slot() = config;
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn sinks(&self) -> &Arc<Sinks> {
+        &self.sinks
+    }
+
+    /// Whether the plugin can give results one by one.
+    pub(crate) fn streams(&self) -> bool {
+        self.catalogued.exports.execute_stream.is_some()
+    }
+
+    fn config_slot(&self) -> MutexGuard<'_, Arc<str>> {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

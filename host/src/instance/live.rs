@@ -1,0 +1,314 @@
+//! An instance that is alive: a Store, and the functions that it exports.
+
+use std::sync::Arc;
+
+use wasmtime::Store;
+use wasmtime::component::{ComponentNamedList, FutureReader, Instance, Lift, Lower, StreamReader, TypedFunc};
+
+use super::blueprint::{Blueprint, Catalogued, LifecycleIndices};
+use super::convert;
+use super::runner::CallLimits;
+use super::state::State;
+use super::supervise::supervise;
+use crate::capability::bindings::{exported, types};
+use crate::capability::job::{CallStats, Job, JobLimits, Sinks, Stopper};
+use crate::capability::secrets::SecretsCtx;
+use crate::catalog::Description;
+use crate::engine::{FailureContext, classify};
+use crate::error::{Error, Result};
+use crate::event::EventBus;
+use crate::policy::Limits;
+
+/// Room beside the output itself in one transfer from the guest: media types, records, messages.
+const TRANSFER_SLACK_BYTES: u64 = 1 << 20;
+
+pub(super) type Outcome<T> = std::result::Result<T, types::Error>;
+pub(super) type Execute = TypedFunc<(&'static str, &'static types::Value), (Outcome<types::Value>,)>;
+pub(super) type ExecuteOwned = TypedFunc<(String, types::Value), (Outcome<types::Value>,)>;
+pub(super) type StreamEnds = (StreamReader<types::Value>, FutureReader<Outcome<()>>);
+pub(super) type ExecuteStream = TypedFunc<(String, types::Value), (Outcome<StreamEnds>,)>;
+
+pub(super) struct Live {
+    pub(super) store: Store<State>,
+    pub(super) instance: Instance,
+    execute: Execute,
+    stopper: Arc<Stopper>,
+}
+
+/// Which hook of the life cycle to call.
+pub(super) enum Hook<'a> {
+    Prefetch,
+    Reconfigure { old: &'a str, new: &'a str },
+    Enabled,
+    Disabled,
+    Shutdown,
+}
+
+impl Live {
+    /// Makes and initializes an instance.
+    pub(super) async fn start(blueprint: &Blueprint) -> Result<Self> {
+        let id = &blueprint.sinks.instance;
+        let limits = CallLimits::from(&blueprint.limits);
+        let job = Arc::new(Job::new(blueprint.sinks.clone(), JobLimits::from(&blueprint.limits)));
+        let mut live =
+            Self::instantiate(&blueprint.catalogued, id, &blueprint.limits, blueprint.secrets.clone()).await?;
+        let config = blueprint.config();
+        let what = || format!("initialization of `{id}`");
+        let initialize: TypedFunc<(&str,), (Outcome<()>,)> =
+            live.function(&blueprint.catalogued.exports.initialize, what)?;
+        let outcome = live
+            .run(&blueprint.catalogued, &job, &limits, what, async move |store| {
+                initialize.call_async(store, (&config,)).await
+            })
+            .await;
+        job.finish();
+        outcome?.0.map_err(|error| convert::error_from_guest(&what(), error))?;
+        Ok(live)
+    }
+
+    /// Asks a plugin what it is. The Store has no secrets and no job, and is gone afterwards.
+    pub(super) async fn describe(catalogued: &Catalogued, name: &str, limits: &Limits) -> Result<Description> {
+        let mut live = Self::instantiate(catalogued, name, limits, SecretsCtx::default()).await?;
+        let what = || format!("description of {name}");
+        let describe: TypedFunc<(), (exported::Description,)> = live.function(&catalogued.exports.describe, what)?;
+        let sinks = Sinks { instance: name.into(), plugin: EventBus::default(), host: Arc::default() };
+        let job = Job::new(Arc::new(sinks), JobLimits::from(limits));
+        let call = supervise(
+            &catalogued.engine.ticker,
+            &live.stopper.meter,
+            &job,
+            limits.wall_time,
+            limits.grace,
+            describe.call_async(&mut live.store, ()),
+        );
+        match call.await {
+            Ok((description,)) => Description::new(name, convert::description(description)),
+            Err(error) => Err(live.failure(&error, &CallLimits::from(limits), what)),
+        }
+    }
+
+    async fn instantiate(
+        catalogued: &Catalogued,
+        name: &str,
+        limits: &Limits,
+        secrets: SecretsCtx,
+    ) -> Result<Self> {
+        let engine = &catalogued.engine.engine;
+        let mut store = Store::new(engine, State::new(limits, secrets));
+        store.limiter(|state| &mut state.limiter);
+        let transfer = limits.output_bytes.max(limits.input_bytes).saturating_add(TRANSFER_SLACK_BYTES);
+        store.set_hostcall_fuel(usize::try_from(transfer).unwrap_or(usize::MAX));
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|store| {
+            let meter = store.data().meter.clone();
+            meter.on_tick(store)
+        });
+        let call_limits = CallLimits::from(limits);
+        if let Some(fuel) = call_limits.fuel {
+            // The engine was chosen for it; a Store that cannot count would run without a limit.
+            store.set_fuel(fuel).map_err(|error| Error::fatal(format!("fuel cannot be counted: {error:#}")))?;
+        }
+        let meter = store.data().meter.clone();
+        meter.set_deadline(limits.cpu_time);
+        // Instantiation runs guest code too: a start function may spin.
+        let _ticking = catalogued.engine.ticker.hold();
+        let what = || format!("instantiation of {name}");
+        let instance = match catalogued.pre.instantiate_async(&mut store).await {
+            Ok(instance) => instance,
+            Err(error) => return Err(failure(&store, &error, &call_limits, what)),
+        };
+        let execute = function(&mut store, &instance, &catalogued.exports.execute, what)?;
+        let stopper = Arc::new(Stopper { meter, engine: engine.clone() });
+        Ok(Self { store, instance, execute, stopper })
+    }
+
+    /// Runs one action. Any failure of the engine leaves the instance unusable, and is told apart from what the
+    /// guest says of its own failure.
+    pub(super) async fn execute(
+        &mut self,
+        catalogued: &Catalogued,
+        job: &Arc<Job>,
+        limits: &CallLimits,
+        action: &str,
+        input: &types::Value,
+        what: impl Fn() -> String,
+    ) -> Result<Outcome<types::Value>> {
+        let execute = self.execute;
+        self.run(catalogued, job, limits, what, async move |store| execute.call_async(store, (action, input)).await)
+            .await
+            .map(|(outcome,)| outcome)
+    }
+
+    /// Calls a hook of the life cycle.
+    pub(super) async fn hook(
+        &mut self,
+        blueprint: &Blueprint,
+        indices: &LifecycleIndices,
+        hook: Hook<'_>,
+    ) -> Result<Outcome<()>> {
+        let id = blueprint.sinks.instance.clone();
+        let job = Arc::new(Job::new(blueprint.sinks.clone(), JobLimits::from(&blueprint.limits)));
+        let limits = CallLimits::from(&blueprint.limits);
+        let catalogued = &blueprint.catalogued;
+        let name = match hook {
+            Hook::Prefetch => "prefetch",
+            Hook::Reconfigure { .. } => "reconfigure",
+            Hook::Enabled => "enabled",
+            Hook::Disabled => "disabled",
+            Hook::Shutdown => "shutdown",
+        };
+        let what = || format!("hook `{name}` of `{id}`");
+        let outcome = match hook {
+            Hook::Prefetch => {
+                let function: TypedFunc<(), (Outcome<()>,)> = self.function(&indices.prefetch, what)?;
+                let run = self.run(catalogued, &job, &limits, what, async move |store| {
+                    function.call_async(store, ()).await
+                });
+                run.await.map(|(outcome,)| outcome)
+            }
+            Hook::Reconfigure { old, new } => {
+                let function: TypedFunc<(&str, &str), (Outcome<()>,)> = self.function(&indices.reconfigure, what)?;
+                let run = self.run(catalogued, &job, &limits, what, async move |store| {
+                    function.call_async(store, (old, new)).await
+                });
+                run.await.map(|(outcome,)| outcome)
+            }
+            Hook::Enabled | Hook::Disabled | Hook::Shutdown => {
+                let index = match hook {
+                    Hook::Enabled => &indices.enabled,
+                    Hook::Disabled => &indices.disabled,
+                    _ => &indices.shutdown,
+                };
+                let function: TypedFunc<(), ()> = self.function(index, what)?;
+                let run = self.run(catalogued, &job, &limits, what, async move |store| {
+                    function.call_async(store, ()).await
+                });
+                run.await.map(Ok)
+            }
+        };
+        job.finish();
+        outcome
+    }
+
+    /// Runs guest code for a job, under the limits, and with the job told what was measured.
+    pub(super) async fn run<T>(
+        &mut self,
+        catalogued: &Catalogued,
+        job: &Arc<Job>,
+        limits: &CallLimits,
+        what: impl Fn() -> String,
+        guest: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T> {
+        let began = self.begin(job, limits)?;
+        let meter = self.stopper.meter.clone();
+        let ticker = &catalogued.engine.ticker;
+        let ended =
+            supervise(ticker, &meter, job, limits.wall_time, limits.grace, guest(&mut self.store)).await;
+        self.end(job, limits, &began);
+        ended.map_err(|error| self.failure(&error, limits, what))
+    }
+
+    fn begin(&mut self, job: &Arc<Job>, limits: &CallLimits) -> Result<Began> {
+        let meter = &self.stopper.meter;
+        let cpu = meter.cpu_time();
+        meter.set_deadline(limits.cpu_time.map(|limit| cpu.saturating_add(limit)));
+        self.store.set_epoch_deadline(1);
+        if let Some(fuel) = limits.fuel {
+            self.store.set_fuel(fuel).map_err(|_| {
+                Error::invalid(format!(
+                    "`{}` was loaded without a fuel limit, so that its fuel is not counted; load it with one",
+                    job.instance()
+                ))
+            })?;
+        }
+        let state = self.store.data_mut();
+        state.limiter.begin_call();
+        state.stdio.begin_call();
+        state.jobs.begin(Some(job.clone()));
+        job.cancellation().attach(&self.stopper);
+        Ok(Began { at: std::time::Instant::now(), cpu })
+    }
+
+    fn end(&mut self, job: &Job, limits: &CallLimits, began: &Began) {
+        job.cancellation().detach();
+        let fuel_left = limits.fuel.and_then(|_| self.store.get_fuel().ok());
+        let state = self.store.data_mut();
+        state.stdio.end_call();
+        state.jobs.begin(None);
+        job.measured(CallStats {
+            wall: began.at.elapsed(),
+            cpu: self.stopper.meter.cpu_time().saturating_sub(began.cpu),
+            memory_bytes: state.limiter.memory_bytes(),
+            peak_memory_bytes: state.limiter.peak_memory_bytes(),
+            fuel_used: limits.fuel.zip(fuel_left).map(|(limit, left)| limit.saturating_sub(left)),
+        });
+    }
+
+    pub(super) fn stopper(&self) -> &Arc<Stopper> {
+        &self.stopper
+    }
+
+    /// The typed error for a failure of the engine.
+    pub(super) fn failure(
+        &self,
+        error: &wasmtime::Error,
+        limits: &CallLimits,
+        what: impl Fn() -> String,
+    ) -> Error {
+        failure(&self.store, error, limits, what)
+    }
+
+    pub(super) fn function<P, R>(
+        &mut self,
+        index: &wasmtime::component::ComponentExportIndex,
+        what: impl Fn() -> String,
+    ) -> Result<TypedFunc<P, R>>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        function(&mut self.store, &self.instance, index, what)
+    }
+}
+
+struct Began {
+    at: std::time::Instant,
+    cpu: std::time::Duration,
+}
+
+fn failure(
+    store: &Store<State>,
+    error: &wasmtime::Error,
+    limits: &CallLimits,
+    what: impl Fn() -> String,
+) -> Error {
+    let state = store.data();
+    let context = FailureContext {
+        what: what(),
+        limiter: &state.limiter,
+        stderr: &state.stdio.stderr_tail(),
+        wall_limit: limits.wall_time,
+        cpu_limit: limits.cpu_time,
+        fuel_limit: limits.fuel,
+        output_limit: limits.output_bytes,
+    };
+    classify(error, context)
+}
+
+fn function<P, R>(
+    store: &mut Store<State>,
+    instance: &Instance,
+    index: &wasmtime::component::ComponentExportIndex,
+    what: impl Fn() -> String,
+) -> Result<TypedFunc<P, R>>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    instance.get_typed_func(store, index).map_err(|error| {
+        Error::invalid(format!(
+            "{} is not possible: the plugin was built against another contract ({error:#}); build it again",
+            what()
+        ))
+    })
+}

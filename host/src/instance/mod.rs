@@ -1,0 +1,16 @@
+//! One loaded plugin: its Store, its calls, their cancellation, its death and its next life.
+
+mod blueprint;
+mod convert;
+mod exclusive;
+mod fresh;
+mod live;
+mod runner;
+mod shared;
+mod state;
+mod stream;
+mod supervise;
+
+pub(crate) use blueprint::{Blueprint, Catalogued, Linkers};
+pub(crate) use runner::{CallLimits, Runner, Work};
+pub(crate) use stream::{Items, StreamEnd};

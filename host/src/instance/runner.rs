@@ -1,0 +1,151 @@
+//! The three ways in which calls share an instance, behind one door.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::blueprint::Blueprint;
+use super::exclusive::Exclusive;
+use super::fresh::Fresh;
+use super::live::Hook;
+use super::shared::Shared;
+use super::stream::Items;
+use crate::capability::job::Job;
+use crate::catalog::InstanceMode;
+use crate::error::{Error, Result};
+use crate::policy::Limits;
+use crate::value::Value;
+
+/// The limits of one call.
+#[derive(Debug, Clone)]
+pub(crate) struct CallLimits {
+    pub(crate) wall_time: Option<Duration>,
+    pub(crate) cpu_time: Option<Duration>,
+    pub(crate) fuel: Option<u64>,
+    pub(crate) grace: Duration,
+    pub(crate) output_bytes: u64,
+    pub(crate) stream_items: u64,
+    pub(crate) stream_bytes: u64,
+}
+
+impl From<&Limits> for CallLimits {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            wall_time: limits.wall_time,
+            cpu_time: limits.cpu_time,
+            fuel: limits.fuel,
+            grace: limits.grace,
+            output_bytes: limits.output_bytes,
+            stream_items: limits.stream_items,
+            stream_bytes: limits.stream_bytes,
+        }
+    }
+}
+
+/// One call, ready to run: validated, and with a job that watchers may hold already.
+pub(crate) struct Work {
+    pub(crate) job: Arc<Job>,
+    pub(crate) limits: CallLimits,
+    pub(crate) action: Arc<str>,
+    pub(crate) input: Value,
+}
+
+impl Work {
+    /// Names the work in errors.
+    pub(super) fn what(&self) -> String {
+        what(&self.action, &self.job)
+    }
+}
+
+pub(super) fn what(action: &str, job: &Job) -> String {
+    format!("action `{action}` of `{}`", job.instance())
+}
+
+/// A loaded plugin that takes calls.
+pub(crate) enum Runner {
+    Exclusive(Exclusive),
+    Shared(Shared),
+    Fresh(Fresh),
+}
+
+impl Runner {
+    /// Makes the first instance and initializes it, so that a configuration that it refuses is told now.
+    pub(crate) async fn start(blueprint: Arc<Blueprint>, mode: InstanceMode) -> Result<Self> {
+        Ok(match mode {
+            InstanceMode::Exclusive => Runner::Exclusive(Exclusive::start(blueprint).await?),
+            InstanceMode::Shared => Runner::Shared(Shared::start(blueprint).await?),
+            InstanceMode::Fresh => Runner::Fresh(Fresh::start(blueprint).await?),
+        })
+    }
+
+    pub(crate) async fn execute(&self, work: Work) -> Result<Value> {
+        match self {
+            Runner::Exclusive(runner) => runner.execute(work).await,
+            Runner::Shared(runner) => runner.execute(work).await,
+            Runner::Fresh(runner) => runner.execute(work).await,
+        }
+    }
+
+    /// Runs an action whose results go to `items` as they come; ends when the guest has.
+    pub(crate) async fn stream(&self, work: Work, items: Items) -> Result<()> {
+        match self {
+            Runner::Exclusive(runner) => runner.stream(work, items).await,
+            Runner::Shared(runner) => runner.stream(work, items).await,
+            Runner::Fresh(runner) => runner.stream(work, items).await,
+        }
+    }
+
+    /// Has the plugin fetch what its first job would wait for; nothing where it has no such hook.
+    pub(crate) async fn prefetch(&self) -> Result<()> {
+        self.hook(Hook::Prefetch).await
+    }
+
+    /// Tells the plugin that it was switched on or off.
+    pub(crate) async fn switched(&self, on: bool) -> Result<()> {
+        self.hook(if on { Hook::Enabled } else { Hook::Disabled }).await
+    }
+
+    /// Goes over to another configuration, between two calls. A plugin without the hook, or whose hook fails, is
+    /// initialized anew.
+    pub(crate) async fn reconfigure(&self, config: Arc<str>) -> Result<()> {
+        match self {
+            Runner::Exclusive(runner) => runner.reconfigure(config).await,
+            Runner::Shared(runner) => runner.reconfigure(config).await,
+            Runner::Fresh(runner) => runner.reconfigure(config).await,
+        }
+    }
+
+    /// Lets the running calls end, tells the plugin, and drops it. Later calls are refused.
+    pub(crate) async fn close(&self) {
+        match self {
+            Runner::Exclusive(runner) => runner.close().await,
+            Runner::Shared(runner) => runner.close().await,
+            Runner::Fresh(runner) => runner.close().await,
+        }
+    }
+
+    async fn hook(&self, hook: Hook<'static>) -> Result<()> {
+        match self {
+            Runner::Exclusive(runner) => runner.hook(hook).await,
+            Runner::Shared(runner) => runner.hook(hook).await,
+            // There is no instance between two calls that a hook could reach.
+            Runner::Fresh(_) => Ok(()),
+        }
+    }
+}
+
+/// Waits for a turn, unless the job is cancelled first.
+pub(super) async fn turn<T>(
+    job: &Job,
+    what: impl Fn() -> String,
+    turn: impl Future<Output = T>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = job.cancellation().requested() => Err(Error::Cancelled { what: what(), forced: false }),
+        turn = turn => Ok(turn),
+    }
+}
+
+pub(super) fn closed(blueprint: &Blueprint) -> Error {
+    Error::NotLoaded { plugin: blueprint.sinks.instance.to_string(), reason: "it was unloaded".into() }
+}

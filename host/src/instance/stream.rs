@@ -1,0 +1,181 @@
+//! Results as they come: from the guest's stream, through a bounded channel, to the caller.
+//!
+//! The guest writes no faster than the caller reads. Items travel in the batches in which the guest wrote them.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::channel::mpsc;
+use tokio::sync::oneshot;
+use wasmtime::component::{
+    Accessor, FutureConsumer, Source, StreamConsumer, StreamResult,
+};
+use wasmtime::{AsContextMut, StoreContextMut};
+
+use super::convert;
+use super::live::{ExecuteStream, Outcome};
+use super::runner::CallLimits;
+use super::state::State;
+use crate::capability::bindings::types;
+use crate::error::{Error, ResourceKind, Result};
+use crate::value::Value;
+
+/// Items that one batch has at most.
+const BATCH_ITEMS: usize = 256;
+
+/// Batches that wait for the caller while the guest goes on.
+const BATCHES: usize = 2;
+
+/// The end into which an instance puts items.
+pub(crate) struct Items {
+    sender: mpsc::Sender<Vec<Value>>,
+    what: String,
+    limits: CallLimits,
+    items: u64,
+    bytes: u64,
+}
+
+/// The end from which the caller takes batches of items.
+pub(crate) type StreamEnd = mpsc::Receiver<Vec<Value>>;
+
+impl Items {
+    /// `what` names the work in errors.
+    pub(crate) fn new(what: String, limits: CallLimits) -> (Self, StreamEnd) {
+        let (sender, receiver) = mpsc::channel(BATCHES);
+        (Self { sender, what, limits, items: 0, bytes: 0 }, receiver)
+    }
+
+    /// Gives the one result of an action that does not stream.
+    pub(crate) async fn single(mut self, value: Value) -> Result<()> {
+        // The caller may have gone away.
+        let _ = futures::SinkExt::send(&mut self.sender, vec![value]).await;
+        Ok(())
+    }
+
+    /// Takes items of a guest within the limits.
+    fn check(&mut self, batch: Vec<types::Value>) -> Result<Vec<Value>> {
+        let mut values = Vec::with_capacity(batch.len());
+        for item in batch {
+            let value = convert::from_guest(|| self.what.clone(), item, self.limits.output_bytes)?;
+            self.items += 1;
+            self.bytes += value.len() as u64;
+            if self.items > self.limits.stream_items {
+                return Err(self.over("items", "stream-items", self.limits.stream_items));
+            }
+            if self.bytes > self.limits.stream_bytes {
+                return Err(self.over("bytes", "stream-bytes", self.limits.stream_bytes));
+            }
+            values.push(value);
+        }
+        Ok(values)
+    }
+
+    fn over(&self, unit: &str, limit: &str, allowed: u64) -> Error {
+        Error::exhausted(
+            ResourceKind::Stream,
+            format!("{} streamed over its limit of {allowed} {unit}; raise `{limit}`", self.what),
+            None,
+            Some(allowed),
+        )
+    }
+}
+
+impl StreamConsumer<State> for Items {
+    type Item = types::Value;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut store: StoreContextMut<'_, State>,
+        mut source: Source<'_, types::Value>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        match self.sender.poll_ready(context) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Poll::Ready(Ok(StreamResult::Dropped)),
+            Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
+            Poll::Pending => return Poll::Pending,
+        }
+        let remaining = source.remaining(store.as_context_mut());
+        if remaining == 0 {
+            return Poll::Ready(Ok(StreamResult::Completed));
+        }
+        let mut batch = Vec::with_capacity(remaining.min(BATCH_ITEMS));
+        source.read(store, &mut batch)?;
+        let batch = self.check(batch).map_err(wasmtime::Error::new)?;
+        match self.sender.start_send(batch) {
+            Ok(()) => Poll::Ready(Ok(StreamResult::Completed)),
+            Err(_) => Poll::Ready(Ok(StreamResult::Dropped)),
+        }
+    }
+}
+
+/// Tells, by being dropped, that the guest ended the stream.
+struct Ending {
+    items: Items,
+    _ended: oneshot::Sender<()>,
+}
+
+impl StreamConsumer<State> for Ending {
+    type Item = types::Value;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        store: StoreContextMut<'_, State>,
+        source: Source<'_, types::Value>,
+        finish: bool,
+    ) -> Poll<wasmtime::Result<StreamResult>> {
+        Pin::new(&mut self.items).poll_consume(context, store, source, finish)
+    }
+}
+
+/// Takes the outcome that follows the stream.
+struct Verdict(Option<oneshot::Sender<Outcome<()>>>);
+
+impl FutureConsumer<State> for Verdict {
+    type Item = Outcome<()>;
+
+    fn poll_consume(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        store: StoreContextMut<'_, State>,
+        mut source: Source<'_, Outcome<()>>,
+        _: bool,
+    ) -> Poll<wasmtime::Result<()>> {
+        let mut outcome = None;
+        source.read(store, &mut outcome)?;
+        if let (Some(outcome), Some(sender)) = (outcome, self.0.take()) {
+            // Nobody waits any more where the call was dropped.
+            let _ = sender.send(outcome);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Runs a streaming action to its end.
+pub(super) async fn serve(
+    accessor: &Accessor<State>,
+    execute: ExecuteStream,
+    action: String,
+    input: types::Value,
+    items: Items,
+) -> wasmtime::Result<Outcome<()>> {
+    let (outcome,) = execute.call_concurrent(accessor, (action, input)).await?;
+    let (stream, verdict) = match outcome {
+        Ok(ends) => ends,
+        Err(error) => return Ok(Err(error)),
+    };
+    let (ended, stream_ended) = oneshot::channel();
+    let (sender, verdict_given) = oneshot::channel();
+    accessor.with(|mut store| {
+        stream.pipe(&mut store, Ending { items, _ended: ended })?;
+        verdict.pipe(&mut store, Verdict(Some(sender)))
+    })?;
+    // Dropped, not sent: both are told by the ends of the guest being closed.
+    let _ = stream_ended.await;
+    Ok(verdict_given.await.unwrap_or_else(|_| {
+        Err(types::Error::Fatal("the plugin ended its stream without saying how it went".into()))
+    }))
+}
+
