@@ -153,7 +153,7 @@ impl Description {
         if let Some(meant) = closest(name, self.actions.iter().map(|action| action.name.as_str())) {
             message.push_str(&format!("; did you mean `{meant}`?"));
         } else {
-            message.push(';');
+            message.push('.');
         }
         let listed: Vec<_> =
             self.actions.iter().take(20).map(|action| format!("`{}`", action.name)).collect();
@@ -275,4 +275,126 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn action(name: &str, input_schema: Option<&str>) -> ActionData {
+        ActionData {
+            name: name.into(),
+            description: "Adds.".into(),
+            input_schema: input_schema.map(str::to_owned),
+            output_schema: None,
+            streams: false,
+        }
+    }
+
+    fn calculator() -> DescriptionData {
+        DescriptionData {
+            name: "calculator".into(),
+            version: "1.2.3".into(),
+            summary: "Calculates.".into(),
+            authors: vec!["A. Author".into()],
+            domain: None,
+            config_schema: "{}".into(),
+            actions: vec![
+                action("add", Some(r#"{"type":"object","required":["a","b"]}"#)),
+                action("divide", None),
+            ],
+            instance: InstanceMode::Fresh,
+        }
+    }
+
+    #[test]
+    fn shows_schemas_as_json() {
+        let description = Description::new("`a.wasm`", calculator()).unwrap();
+        assert_eq!(
+            serde_json::to_value(&description).unwrap(),
+            serde_json::json!({
+                "name": "calculator",
+                "version": "1.2.3",
+                "summary": "Calculates.",
+                "authors": ["A. Author"],
+                "config-schema": {},
+                "actions": [
+                    {
+                        "name": "add",
+                        "description": "Adds.",
+                        "input-schema": { "type": "object", "required": ["a", "b"] },
+                        "streams": false,
+                    },
+                    { "name": "divide", "description": "Adds.", "streams": false },
+                ],
+                "instance": "fresh",
+            })
+        );
+    }
+
+    #[test]
+    fn names_every_fault_at_once() {
+        let mut data = calculator();
+        data.name = "a b".into();
+        data.version = "one".into();
+        data.config_schema = r#"{"type":"strin"}"#.into();
+        data.actions.push(action("add", Some("{")));
+        data.actions.push(action("", None));
+        let error = Description::new("`a.wasm`", data).unwrap_err();
+        assert!(error.to_string().starts_with("`a.wasm` describes itself in a way that breaks the contract"));
+        let pointers: Vec<_> =
+            error.violations().iter().map(|violation| violation.pointer.as_str()).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/name",
+                "/version",
+                "/config-schema",
+                "/actions/2/input-schema",
+                "/actions/2/name",
+                "/actions/3/name"
+            ]
+        );
+    }
+
+    #[test]
+    fn takes_names_of_the_pattern_alone() {
+        let with_name = |name: &str| {
+            Description::new("it", DescriptionData { name: name.into(), ..calculator() }).is_ok()
+        };
+        assert!(with_name("a") && with_name("A_b-9") && with_name(&"x".repeat(64)));
+        for name in ["", "a.b", "a/b", "ä", "a\n", &"x".repeat(65)] {
+            assert!(!with_name(name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn suggests_the_action_that_was_meant() {
+        let description = Description::new("it", calculator()).unwrap();
+        assert_eq!(description.action("divide").unwrap().name, "divide");
+        assert!(description.action("Divide").is_none());
+        assert_eq!(
+            description.unknown_action("devide").to_string(),
+            "plugin `calculator` has no action `devide`; did you mean `divide`? It has `add`, `divide`"
+        );
+        assert_eq!(
+            description.unknown_action("transcribe\n").to_string(),
+            "plugin `calculator` has no action `transcribe\\n`. It has `add`, `divide`"
+        );
+    }
+
+    #[test]
+    fn holds_input_against_the_schema_where_there_is_one() {
+        let description = Description::new("it", calculator()).unwrap();
+        let (add, divide) = (description.action("add").unwrap(), description.action("divide").unwrap());
+        assert!(add.validate_input_json(r#"{"a":1,"b":2}"#).is_ok());
+        let error = add.validate_input_json("{}").unwrap_err();
+        assert_eq!(error.violations().len(), 2);
+        assert!(error.to_string().starts_with("input of action `add` does not fit its schema\n  /a: "));
+        assert!(divide.validate_input_json("[null]").is_ok());
+        for action in [add, divide] {
+            let said = action.validate_input_json("{").unwrap_err().to_string();
+            assert!(said.contains(" is not well-formed JSON: EOF") && said.contains("line 1"), "{said}");
+        }
+    }
 }

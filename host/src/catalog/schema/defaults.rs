@@ -2,28 +2,31 @@
 
 use serde_json::{Map, Value};
 
-/// Bounds the work that a schema can ask for, since references may run in circles and fan out.
-const MAX_STEPS: usize = 100_000;
+use super::Extent;
+use super::refs::{self, Anchors};
 
-/// Deeper than this no text can be parsed, so nothing deeper may be made here either.
+/// Bounds the work and the size that a schema can ask for: references run in circles, and defaults multiply.
+const MAX_STEPS: u64 = 100_000;
+
+/// Values that are nested deeper than a little more than this are refused, so none are made.
 const MAX_DEPTH: usize = 120;
 
-pub(super) fn fill(schema: &Value, value: &mut Value) {
-    Filler { root: schema, steps: 0, within: Vec::new() }.fill(schema, value, 0, 0);
+pub(super) fn fill(schema: &Value, anchors: &Anchors, value: &mut Value) {
+    Filler { root: schema, anchors, steps: 0, within: Vec::new() }.fill(schema, value, 0);
 }
 
 struct Filler<'a> {
     root: &'a Value,
-    steps: usize,
+    anchors: &'a Anchors,
+    steps: u64,
     /// The properties whose defaults are being completed. A default whose completion holds itself would never end.
     within: Vec<*const Value>,
 }
 
 impl<'a> Filler<'a> {
-    /// `depth` counts levels of the value, `hops` the schemas gone through on this one.
-    fn fill(&mut self, schema: &'a Value, value: &mut Value, depth: usize, hops: usize) {
-        self.steps += 1;
-        if self.steps > MAX_STEPS || depth > MAX_DEPTH || hops > MAX_DEPTH {
+    /// `depth` counts the levels of the value. The chain of schemas on one level is bounded with the schema.
+    fn fill(&mut self, schema: &'a Value, value: &mut Value, depth: usize) {
+        if !self.step(1) || depth > MAX_DEPTH {
             return;
         }
         let Value::Object(schema) = schema else { return };
@@ -32,14 +35,14 @@ impl<'a> Filler<'a> {
             Value::Array(items) => {
                 if let Some(schema) = schema.get("items").filter(|items| items.is_object()) {
                     for item in items {
-                        self.fill(schema, item, depth + 1, 0);
+                        self.fill(schema, item, depth + 1);
                     }
                 }
             }
             _ => return,
         }
-        for next in same_value(self.root, schema) {
-            self.fill(next, value, depth, hops + 1);
+        for next in self.referred(schema).chain(all_of(schema)).chain(optional(schema)) {
+            self.fill(next, value, depth);
         }
     }
 
@@ -47,62 +50,70 @@ impl<'a> Filler<'a> {
         let properties = schema.get("properties").and_then(Value::as_object);
         for (name, property) in properties.into_iter().flatten() {
             if let Some(present) = object.get_mut(name) {
-                self.fill(property, present, depth + 1, 0);
+                self.fill(property, present, depth + 1);
                 continue;
             }
             let at = std::ptr::from_ref(property);
-            if self.within.contains(&at) || self.steps > MAX_STEPS || depth >= MAX_DEPTH {
+            if self.within.contains(&at) || depth >= MAX_DEPTH {
                 continue;
             }
-            if let Some(default) = default_of(self.root, property, 0) {
-                let mut default = default.clone();
-                self.within.push(at);
-                self.fill(property, &mut default, depth + 1, 0);
-                self.within.pop();
-                object.insert(name.clone(), default);
+            let Some(default) = self.default_of(property) else { continue };
+            if !self.step(Extent::of(default).size) {
+                return;
             }
+            let mut default = default.clone();
+            self.within.push(at);
+            self.fill(property, &mut default, depth + 1);
+            self.within.pop();
+            object.insert(name.clone(), default);
         }
         if let Some(others) = schema.get("additionalProperties").filter(|schema| schema.is_object()) {
             for (name, value) in object.iter_mut() {
                 if properties.is_none_or(|properties| !properties.contains_key(name)) {
-                    self.fill(others, value, depth + 1, 0);
+                    self.fill(others, value, depth + 1);
                 }
             }
         }
     }
+
+    /// A property's own default, or else that of what it refers to.
+    fn default_of(&mut self, schema: &'a Value) -> Option<&'a Value> {
+        let schema = schema.as_object()?;
+        if !self.step(1) {
+            return None;
+        }
+        if let Some(default) = schema.get("default") {
+            return Some(default);
+        }
+        self.referred(schema).chain(all_of(schema)).find_map(|next| self.default_of(next))
+    }
+
+    fn referred(&self, schema: &Map<String, Value>) -> impl Iterator<Item = &'a Value> + use<'a> {
+        let reference = schema.get("$ref").and_then(Value::as_str);
+        let target = reference.and_then(|reference| refs::resolve(self.root, self.anchors, reference));
+        target.map(|(schema, _)| schema).into_iter()
+    }
+
+    /// Counts work that is about to be done; false once it is too much.
+    fn step(&mut self, cost: u64) -> bool {
+        self.steps = self.steps.saturating_add(cost);
+        self.steps <= MAX_STEPS
+    }
 }
 
-/// The schemas that hold for the same value as `schema`, whatever that value is.
-fn same_value<'a>(root: &'a Value, schema: &'a Map<String, Value>) -> impl Iterator<Item = &'a Value> {
-    let referred = schema.get("$ref").and_then(Value::as_str).and_then(|reference| resolve(root, reference));
-    let all = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
-    // What an optional structure becomes: `anyOf` of its schema and `null`.
-    let optional = ["anyOf", "oneOf"].into_iter().filter_map(|keyword| {
-        let mut alternatives = schema.get(keyword)?.as_array()?.iter().filter(|one| !is_null_type(one));
-        let first = alternatives.next()?;
-        alternatives.next().is_none().then_some(first)
-    });
-    referred.into_iter().chain(all).chain(optional)
+fn all_of(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    schema.get("allOf").and_then(Value::as_array).into_iter().flatten()
 }
 
-fn is_null_type(schema: &Value) -> bool {
+/// What an optional structure becomes in a schema: `anyOf` of its own schema and `null`.
+fn optional(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    ["anyOf", "oneOf"].into_iter().filter_map(|keyword| {
+        let mut others = schema.get(keyword)?.as_array()?.iter().filter(|one| !is_null(one));
+        let first = others.next()?;
+        others.next().is_none().then_some(first)
+    })
+}
+
+fn is_null(schema: &Value) -> bool {
     schema.get("type").and_then(Value::as_str) == Some("null")
-}
-
-fn default_of<'a>(root: &'a Value, schema: &'a Value, hops: usize) -> Option<&'a Value> {
-    let schema = schema.as_object()?;
-    if let Some(default) = schema.get("default") {
-        return Some(default);
-    }
-    if hops > 16 {
-        return None;
-    }
-    let referred = schema.get("$ref").and_then(Value::as_str).and_then(|reference| resolve(root, reference));
-    let all = schema.get("allOf").and_then(Value::as_array).into_iter().flatten();
-    referred.into_iter().chain(all).find_map(|next| default_of(root, next, hops + 1))
-}
-
-/// The schema that a reference within the schema names: `#` or `#/a/json/pointer`.
-fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
-    root.pointer(reference.strip_prefix('#')?)
 }

@@ -6,6 +6,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
 
+use super::graph::escape;
 use crate::error::Violation;
 
 /// More than this nobody reads, and each costs memory.
@@ -30,6 +31,14 @@ pub(super) fn all<'a>(errors: impl IntoIterator<Item = ValidationError<'a>>) -> 
 /// What is wrong with a schema itself; the pointers point into the schema.
 pub(super) fn of_schema(error: &ValidationError<'_>) -> Vec<Violation> {
     match error.kind() {
+        Kind::Format { format } if format == "regex" => {
+            let pattern = shown(error.instance());
+            let message = format!(
+                "{pattern} is not a pattern that can be used: it is malformed or large, or has look-around or \
+                 back-references, which are not supported"
+            );
+            vec![Violation { pointer: error.instance_path().to_string(), message }]
+        }
         Kind::Referencing(why) => vec![Violation {
             pointer: error.instance_path().to_string(),
             message: cut(why.to_string(), MAX_MESSAGE_CHARS),
@@ -40,6 +49,20 @@ pub(super) fn of_schema(error: &ValidationError<'_>) -> Vec<Violation> {
             found.finish()
         }
     }
+}
+
+/// What is said of a value that is too large for [`all`]; `first` is the one violation that was looked for.
+pub(super) fn of_large(first: Option<&ValidationError<'_>>) -> Vec<Violation> {
+    let mut found = Found::default();
+    let message = match first {
+        Some(first) => {
+            found.add(first, 0);
+            "there may be more; the value is too large to list them"
+        }
+        None => "does not fit, and is too large to say where",
+    };
+    found.push(String::new(), || message.into());
+    found.finish()
 }
 
 #[derive(Default)]
@@ -137,8 +160,7 @@ fn is_child(parent: &str, pointer: &str) -> bool {
 
 /// The pointer of a field of the value at `pointer`.
 fn child(pointer: &str, name: &str) -> String {
-    let name = name.replace('~', "~0").replace('/', "~1");
-    format!("{pointer}/{}", cut(name, MAX_VALUE_CHARS))
+    format!("{pointer}/{}", cut(escape(name), MAX_VALUE_CHARS))
 }
 
 /// The value as JSON, but no more of it than a person wants to read: it may be megabytes long.
@@ -165,7 +187,8 @@ impl Write for Bounded {
     }
 }
 
-fn cut(mut text: String, chars: usize) -> String {
+/// The beginning of a text, at most so many characters of it.
+pub(super) fn cut(mut text: String, chars: usize) -> String {
     if let Some((end, _)) = text.char_indices().nth(chars) {
         text.truncate(end);
         text.push('…');
