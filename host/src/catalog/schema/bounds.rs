@@ -129,10 +129,7 @@ fn cost(graph: &Graph<'_>, order: &[usize]) -> Result<Vec<u64>, Violation> {
             };
             let mut same = sum(&now, &node.same);
             // To learn what was left over, everything is evaluated again.
-            if ["unevaluatedProperties", "unevaluatedItems"]
-                .iter()
-                .any(|keyword| node.schema.contains_key(*keyword))
-            {
+            if node.leftovers {
                 same = same.saturating_mul(2);
             }
             let one = node.one.iter().map(|schema| of(&before, schema)).max().unwrap_or(0);

@@ -26,6 +26,8 @@ pub(super) struct Node<'a> {
     pub(super) any: Vec<usize>,
     /// Those of which each applies to one certain child.
     pub(super) one: Vec<usize>,
+    /// Whether it also looks at what the schemas for the same value left over.
+    pub(super) leftovers: bool,
 }
 
 /// Where the value is that a schema within a schema applies to.
@@ -109,13 +111,15 @@ impl<'a> Graph<'a> {
         let next = self.nodes.len();
         let node = *self.by_address.entry(std::ptr::from_ref(schema)).or_insert(next);
         if node == next {
-            let pointer = pointer.to_owned();
+            let leftovers =
+                object.contains_key("unevaluatedProperties") || object.contains_key("unevaluatedItems");
             self.nodes.push(Node {
                 schema: object,
-                pointer,
+                pointer: pointer.to_owned(),
                 same: Vec::new(),
                 any: Vec::new(),
                 one: Vec::new(),
+                leftovers,
             });
         }
         (node, node == next)
