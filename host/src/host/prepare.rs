@@ -43,6 +43,16 @@ pub fn inspect_bytes(name: &str, bytes: &[u8]) -> Result<Inspection> {
 }
 
 impl Host {
+    /// Asks a component what it is, without loading it: it gets no configuration, no secret and no capability.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Loader::load`](crate::Loader::load), up to the point where an instance would be initialized.
+    pub async fn describe(&self, source: Source) -> Result<Description> {
+        let limits = self.inner.limits.clone();
+        Ok((*self.prepare(source, &limits).await?.description).clone())
+    }
+
     pub(super) async fn prepare(&self, source: Source, limits: &Limits) -> Result<Arc<Prepared>> {
         let (host, fuel) = (self.clone(), limits.fuel.is_some());
         let name = source.name();
