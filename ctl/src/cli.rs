@@ -67,7 +67,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     Inspect(InspectArgs),
     New(NewArgs),
     Build(BuildArgs),
@@ -290,7 +290,16 @@ mod tests {
     #[test]
     fn durations_and_sizes_are_written_as_people_write_them() {
         let cli = Cli::try_parse_from([
-            "cjm-ctl", "run", "p.wasm", "a", "--timeout", "500ms", "--memory", "256MiB", "--fuel", "10",
+            "cjm-ctl",
+            "run",
+            "p.wasm",
+            "a",
+            "--timeout",
+            "500ms",
+            "--memory",
+            "256MiB",
+            "--fuel",
+            "10",
         ])
         .unwrap();
         let Command::Run(run) = cli.command else { panic!("not run") };

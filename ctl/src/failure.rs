@@ -65,6 +65,11 @@ impl Failure {
         self.reader_gone
     }
 
+    /// What was cut short before there was a call to cancel, or without waiting for its end.
+    pub(crate) fn cancelled(what: impl Into<String>) -> Self {
+        Error::Cancelled { what: what.into(), forced: false }.into()
+    }
+
     /// Adds what to do next.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

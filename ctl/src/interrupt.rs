@@ -30,6 +30,11 @@ impl Interrupts {
         Ok(Interrupts { count: 0 })
     }
 
+    /// How many there were.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
     /// Waits for the next request, and says which it is, from 1. May be dropped and called again.
     pub(crate) async fn next(&mut self) -> u32 {
         #[cfg(unix)]

@@ -4,9 +4,12 @@ mod cli;
 mod commands;
 mod exit;
 mod failure;
+mod files;
 mod interrupt;
 mod output;
 mod progress;
+mod runtime;
+mod schema;
 mod text;
 
 use std::process::ExitCode;

@@ -128,7 +128,7 @@ impl Console {
             text.push_str(text::printable(line).trim_start());
         }
         if let Some(hint) = &failure.hint {
-            text.push_str(&format!("\n{} {}", styled(GOOD, "hint:"), text::printable(hint)));
+            text.push_str(&format!("\n{} {}", styled(GOOD, "hint:"), hint));
         }
         self.complain(&text);
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// Replaces what a terminal would act upon. A plugin is not trusted with the user's terminal: an escape sequence in a
 /// log line could move the cursor, forge a prompt or reach the clipboard.
@@ -20,6 +21,13 @@ pub(crate) fn one_line(text: &str) -> String {
 fn is_steering(c: char) -> bool {
     let reorders = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     (c.is_control() && c != '\n' && c != '\t') || reorders
+}
+
+/// The path as it can be pasted into a shell.
+pub(crate) fn shell_quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 /// How JSON is laid out.
@@ -113,10 +121,7 @@ mod tests {
     #[test]
     fn keeps_numbers_and_order_as_they_are() {
         let json = r#" { "b" : [ 12345678901234567890123, 1.10 ] , "a":{ } , "c" : [ ] } "#;
-        assert_eq!(
-            lay_out(json, Layout::Compact),
-            r#"{"b":[12345678901234567890123,1.10],"a":{},"c":[]}"#
-        );
+        assert_eq!(lay_out(json, Layout::Compact), r#"{"b":[12345678901234567890123,1.10],"a":{},"c":[]}"#);
         assert_eq!(
             lay_out(json, Layout::Indented),
             "{\n  \"b\": [\n    12345678901234567890123,\n    1.10\n  ],\n  \"a\": {},\n  \"c\": []\n}"
@@ -144,5 +149,11 @@ mod tests {
     fn logs_cannot_steer_the_terminal() {
         assert_eq!(printable("plain\n"), "plain\n");
         assert_eq!(one_line("\u{1b}[2J gone\nand\tmore"), "\u{fffd}[2J gone and more");
+    }
+
+    #[test]
+    fn odd_paths_survive_the_shell() {
+        assert_eq!(shell_quoted(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+        assert_eq!(shell_quoted(Path::new("greeter")), "greeter");
     }
 }

@@ -2,10 +2,12 @@
 
 mod build;
 mod completions;
+mod inspect;
 mod new;
+mod run;
 
 use crate::cli::Command;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::output::Console;
 
 /// Does what was asked for.
@@ -14,6 +16,7 @@ pub(crate) fn dispatch(command: Command, console: &Console) -> Result<()> {
         Command::New(args) => new::new(&args, console),
         Command::Build(args) => build::build(&args, console),
         Command::Completions(args) => completions::completions(&args, console),
-        Command::Run(_) | Command::Inspect(_) => Err(Failure::fatal("not there yet")),
+        Command::Run(args) => run::run(&args, console),
+        Command::Inspect(args) => inspect::inspect(&args, console),
     }
 }

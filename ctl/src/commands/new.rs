@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cli::NewArgs;
 use crate::failure::{Failure, Result};
 use crate::output::{Console, GOOD, NAME, styled};
+use crate::text::shell_quoted;
 
 /// The files of the crate, with `{{name}}` and the like to be filled in.
 const TEMPLATES: &[(&str, &str)] = &[
@@ -20,12 +21,68 @@ const TEMPLATES: &[(&str, &str)] = &[
 
 /// Names that cargo refuses for a package, or that would hide what the crate itself needs.
 const RESERVED: &[&str] = &[
-    "abstract", "alloc", "as", "async", "await", "become", "box", "break", "cjm-guest", "cjm_guest", "const",
-    "continue", "core", "crate", "do", "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen",
-    "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut", "override", "priv",
-    "proc-macro", "proc_macro", "pub", "ref", "return", "schemars", "self", "serde", "serde_json", "static",
-    "std", "struct", "super", "test", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use",
-    "virtual", "where", "while", "yield",
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "cjm-guest",
+    "cjm_guest",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc-macro",
+    "proc_macro",
+    "pub",
+    "ref",
+    "return",
+    "schemars",
+    "self",
+    "serde",
+    "serde_json",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "typeof",
+    "unsafe",
+    "unsized",
+    "use",
+    "virtual",
+    "where",
+    "while",
+    "yield",
 ];
 
 /// What `--json` prints.
@@ -124,19 +181,8 @@ fn fill_in(template: &str, name: &str, sdk: &Path) -> String {
     let sdk = serde_json::Value::from(sdk.to_string_lossy()).to_string();
     template
         .replace("{{name}}", name)
-        .replace("{{type}}", &type_name(name))
         .replace("{{rust-version}}", env!("CARGO_PKG_RUST_VERSION"))
         .replace("\"{{sdk}}\"", &sdk)
-}
-
-/// `my-plugin` → `MyPlugin`.
-fn type_name(name: &str) -> String {
-    name.split(['-', '_'])
-        .flat_map(|word| {
-            let mut chars = word.chars();
-            chars.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(chars)
-        })
-        .collect()
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
@@ -144,13 +190,6 @@ fn write(path: &Path, text: &str) -> Result<()> {
         fs::create_dir_all(dir).map_err(|error| Failure::io("create", dir, &error))?;
     }
     fs::write(path, text).map_err(|error| Failure::io("write", path, &error))
-}
-
-/// The path as it can be pasted into a shell.
-fn shell_quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -163,15 +202,10 @@ mod tests {
             check_name(name).unwrap();
         }
         let too_long = "a".repeat(65);
-        for name in ["", "2x", "-x", "Greeter", "a.b", "a/b", "..", "fn", "test", "serde", too_long.as_str()] {
+        for name in ["", "2x", "-x", "Greeter", "a.b", "a/b", "..", "fn", "test", "serde", too_long.as_str()]
+        {
             assert!(check_name(name).is_err(), "{name} was accepted");
         }
-    }
-
-    #[test]
-    fn types_are_named_after_the_plugin() {
-        assert_eq!(type_name("my-plugin_2"), "MyPlugin2");
-        assert_eq!(type_name("greeter"), "Greeter");
     }
 
     #[test]
@@ -183,10 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn odd_paths_survive_toml_and_the_shell() {
+    fn odd_paths_survive_toml() {
         let manifest = fill_in("path = \"{{sdk}}\"", "x", Path::new("/a \"b\"\\c"));
         assert_eq!(manifest, r#"path = "/a \"b\"\\c""#);
-        assert_eq!(shell_quoted(Path::new("/a b/it's")), r"'/a b/it'\''s'");
-        assert_eq!(shell_quoted(Path::new("greeter")), "greeter");
     }
 }
