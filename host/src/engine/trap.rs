@@ -89,6 +89,9 @@ fn from_trap(trap: WasmTrap, error: &wasmtime::Error, context: FailureContext<'_
         }
         // A guest that is refused memory mostly aborts, or runs into the null pointer that it was given instead.
         _ if context.limiter.refused().is_some() && panic.is_none() => refused(what, context.limiter),
+        WasmTrap::MemoryOutOfBounds if ran_out_of_shadow_stack(error) => {
+            trapped(what, TrapKind::StackOverflow, message, error)
+        }
         WasmTrap::MemoryOutOfBounds | WasmTrap::TableOutOfBounds | WasmTrap::HeapMisaligned => {
             trapped(what, TrapKind::OutOfBounds, message, error)
         }
@@ -121,6 +124,17 @@ fn refused(what: String, limiter: &StoreLimiter) -> Error {
 fn trapped(what: String, kind: TrapKind, message: String, error: &wasmtime::Error) -> Error {
     let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
     Error::Trapped(Box::new(Trap { what, kind, message, backtrace }))
+}
+
+/// Compilers keep part of a guest's stack at the bottom of its linear memory, and recursion that runs past it
+/// faults like any other bad access. It is told by a backtrace that is full and goes round in circles.
+fn ran_out_of_shadow_stack(error: &wasmtime::Error) -> bool {
+    const FULL: usize = 20;
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return false };
+    let frames = backtrace.frames();
+    let function = |frame: &wasmtime::FrameInfo| frame.func_index();
+    let Some(innermost) = frames.first().map(function) else { return false };
+    frames.len() >= FULL && frames.iter().filter(|frame| function(frame) == innermost).count() >= FULL / 5
 }
 
 fn frames(backtrace: &WasmBacktrace) -> Vec<Frame> {

@@ -87,8 +87,10 @@ impl Call {
         let task = tokio::spawn({
             let job = job.clone();
             async move {
-                let streams = self.plugin.loaded.blueprint.streams();
                 let plugin = self.plugin.clone();
+                let loaded = &plugin.loaded;
+                let action = loaded.prepared.description.action(&self.action);
+                let streams = loaded.blueprint.streams() && action.is_some_and(|action| action.streams);
                 let work = self.work(job)?;
                 if streams {
                     plugin.loaded.runner.stream(work, items).await

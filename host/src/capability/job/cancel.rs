@@ -56,8 +56,8 @@ impl Cancellation {
         self.level.load(Ordering::Acquire) >= AT_ONCE
     }
 
-    /// Raises the request; true if nobody had asked before.
-    pub(super) fn request(&self, at_once: bool) -> bool {
+    /// Raises the request.
+    pub(super) fn request(&self, at_once: bool) {
         let level = if at_once { AT_ONCE } else { REQUESTED };
         let before = self.level.fetch_max(level, Ordering::AcqRel);
         if before < level {
@@ -66,7 +66,6 @@ impl Cancellation {
         if at_once && let Some(stopper) = self.stopper().as_deref() {
             stopper.stop(Stop::Forced);
         }
-        before == NO
     }
 
     /// Lends the job the means to stop its Store, for as long as it runs in there alone.

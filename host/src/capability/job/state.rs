@@ -149,9 +149,9 @@ impl Job {
 
     /// Asks the job to stop.
     pub(crate) fn cancel(&self, at_once: bool) {
-        if self.cancellation.request(at_once) {
-            self.enter(CancelPhase::Requested);
-        }
+        // Told before it is done, so that nobody can be told of a later phase first.
+        self.enter(CancelPhase::Requested);
+        self.cancellation.request(at_once);
     }
 
     /// Tells that the cancellation came into a later phase.

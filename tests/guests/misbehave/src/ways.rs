@@ -63,7 +63,7 @@ pub(crate) async fn run(action: &str, input: Value) -> Result<Value, Error> {
         "recurse" => {
             black_box(recurse(black_box(1)));
         }
-        "panic" => panic!("panicked on purpose"),
+        "panic" => panic_on_purpose(),
         "trap" => std::arch::wasm32::unreachable(),
         "out-of-bounds" => {
             // SAFETY: there is none; that is the point.
@@ -132,6 +132,12 @@ pub(crate) fn spin() -> ! {
     loop {
         turns = black_box(turns.wrapping_add(1));
     }
+}
+
+/// A function of its own, to be seen in the backtrace.
+#[inline(never)]
+fn panic_on_purpose() -> ! {
+    panic!("panicked on purpose")
 }
 
 fn allocate() {
