@@ -23,7 +23,7 @@ Examples:
 
 Output:
   Results go to standard output; progress, logs and errors go to standard error. With --json, both are JSON, and what
-  goes to standard error is one object a line, each with a single key: \"note\", \"progress\", \"usage\", \"log\", \"cancel\"
+  goes to standard error is one object a line, each with a single key: \"note\", \"started\", \"progress\", \"usage\", \"log\", \"cancel\"
   or \"error\".
 
 Exit status:
@@ -93,9 +93,9 @@ Examples:
   cjm-ctl run calculator.wasm add --input '{\"a\": 1, \"b\": 2}'
   cjm-ctl run calculator.wasm add --input-file sum.json
   echo '{\"a\": 1, \"b\": 2}' | cjm-ctl run calculator.wasm add --input -
-  cjm-ctl run thumbnail.wasm shrink --input-file photo.jpg --output small.webp --config '{\"format\": \"webp\"}'
+  cjm-ctl run thumbnail.wasm thumbnail --input-file photo.jpg --output small.webp --config '{\"format\": \"webp\"}'
   cjm-ctl run segment.wasm sentences --input-file book.txt --stream | head
-  cjm-ctl run thumbnail.wasm shrink --input-file huge.png --output s.png --timeout 30s --memory 512MiB
+  cjm-ctl run thumbnail.wasm thumbnail --input-file huge.png --output s.png --timeout 30s --memory 512MiB
 
 Input:
   --input is JSON. --input-file is JSON where its name ends in .json or --media-type is application/json; any other file

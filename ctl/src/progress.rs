@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
+use console::{Term, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
@@ -84,7 +85,7 @@ impl Progress {
                     }
                     bar.set_position(steps(fraction));
                 }
-                bar.set_message(text::one_line(&report.message));
+                bar.set_message(fitting(&report.message, &bar.prefix()));
             }
         }
     }
@@ -92,7 +93,7 @@ impl Progress {
     /// Shows what the work is doing now, where a person watches it on a terminal.
     pub(crate) fn phase(&self, message: &str) {
         if let View::Bar { bar, .. } = &self.view {
-            bar.set_message(text::one_line(message));
+            bar.set_message(fitting(message, &bar.prefix()));
         }
     }
 
@@ -116,9 +117,19 @@ impl Drop for Progress {
     }
 }
 
-const SPINNER: &str = "{spinner:.cyan} {prefix:.bold} {elapsed:.dim} {wide_msg}";
+const SPINNER: &str = "{spinner:.cyan} {prefix:.bold} {elapsed:.dim} {msg}";
 const MEASURED: &str =
-    "{spinner:.cyan} {prefix:.bold} [{bar:24.cyan/dim}] {percent:>3}% {elapsed:.dim} {wide_msg}";
+    "{spinner:.cyan} {prefix:.bold} [{bar:24.cyan/dim}] {percent:>3}% {elapsed:.dim} {msg}";
+
+/// As much of a message as leaves the end of the line free: the terminal writes `^C` there, and where that wrapped into the
+/// next line, taking the bar away would take what stands above it.
+fn fitting(message: &str, prefix: &str) -> String {
+    let (_, columns) = Term::stderr().size();
+    // What the bar, the percentage and the time take, and the end that stays free.
+    let taken = prefix.chars().count() + 48;
+    let room = usize::from(columns).saturating_sub(taken).max(8);
+    truncate_str(&text::one_line(message), room, "…").into_owned()
+}
 
 /// A template that does not parse gives the plain bar: how it looks is never worth a failure.
 fn style(template: &str) -> ProgressStyle {

@@ -4,7 +4,8 @@ mod common;
 
 use std::fs;
 
-use common::{cjm, guest, last_line};
+use cjm_tests::guest;
+use common::{cjm, last_line};
 use predicates::prelude::*;
 use predicates::str::contains;
 

@@ -35,13 +35,15 @@ pub(crate) fn build(args: &BuildArgs, console: &Console) -> Result<()> {
 
     toolchain::add_target(&dir, console)?;
     let artifact = cargo::build(&manifest, &args.profile, &args.cargo, console)?;
-    let component = args.dir.join(format!("{}.wasm", artifact.package));
+    // Not `./NAME.wasm`, where the directory is this one.
+    let beside = if args.dir == Path::new(".") { Path::new("") } else { &args.dir };
+    let component = beside.join(format!("{}.wasm", artifact.package));
     put(&artifact.path, &component)?;
 
-    let looked = look_at(&component, &args.cache, console)?;
-    let looked = looked.into_plugin().map_err(|failure| {
-        failure.hint(format!("{} was built, but it cannot be run as a plugin", component.display()))
-    })?;
+    let looked =
+        look_at(&component, &args.cache, console).and_then(Looked::into_plugin).map_err(|failure| {
+            failure.hint(format!("{} was built, but it cannot be run as a plugin", component.display()))
+        })?;
     if console.json() {
         return console.print_json(&Built { component, looked });
     }

@@ -112,7 +112,8 @@ pub(crate) fn which_action(path: &Path, cache: &CacheArgs, console: &Console) ->
 
 /// The failure where an action was named that there is none of.
 pub(crate) fn no_such_action(description: &Description, name: &str) -> Failure {
-    Failure::from(description.unknown_action(name)).hint(actions(description))
+    Failure::from(description.unknown_action(name))
+        .hint("`cjm-ctl inspect PLUGIN.wasm` says what each of them does")
 }
 
 fn actions(description: &Description) -> String {

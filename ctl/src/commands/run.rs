@@ -6,7 +6,11 @@ mod watch;
 
 use std::pin::pin;
 
-use cjm_host::{Canceller, Host, Limits, Plugin, Source, Subscription, Value};
+use cjm_host::{
+    Call, Canceller, Clock, Error, Host, Limits, Plugin, ResourceKind, Source, Subscription, Value,
+};
+
+use serde_json::json;
 
 use self::result::{Items, Place};
 use self::watch::Watch;
@@ -35,10 +39,26 @@ fn limits(args: &LimitArgs) -> Limits {
         memory_bytes: args.memory.map_or(defaults.memory_bytes, |size| size.as_u64()),
         wall_time: args.timeout.or(defaults.wall_time),
         cpu_time: args.cpu_time.or(defaults.cpu_time),
-        fuel: args.fuel.or(defaults.fuel),
+        // A budget for the action: the host needs to know that fuel is counted, but getting ready is to use none of it.
+        fuel: args.fuel.map(|_| u64::MAX),
         grace: args.grace.unwrap_or(defaults.grace),
         ..defaults
     }
+}
+
+/// Says which option moves the limit that was hit.
+fn explained(error: Error) -> Failure {
+    let option = match &error {
+        Error::TimedOut { clock: Clock::Wall, .. } => "--timeout DURATION",
+        Error::TimedOut { clock: Clock::Cpu, .. } => "--cpu-time DURATION",
+        Error::ResourceExhausted(shortfall) => match shortfall.kind {
+            ResourceKind::Fuel => "--fuel N",
+            ResourceKind::SystemMemory => "--memory SIZE",
+            _ => return error.into(),
+        },
+        _ => return error.into(),
+    };
+    Failure::from(error).hint(format!("allow it more with {option}"))
 }
 
 /// One run.
@@ -110,9 +130,21 @@ impl Job<'_> {
         Ok(loaded?)
     }
 
+    fn call(&self, plugin: &Plugin, value: Value) -> Call {
+        if self.console.json() && !self.console.quiet() {
+            let started = json!({ "plugin": plugin.id(), "digest": plugin.digest(), "action": self.action });
+            self.console.event("started", &started);
+        }
+        let call = plugin.call(self.action, value);
+        match self.args.limits.fuel {
+            Some(fuel) => call.fuel(fuel),
+            None => call,
+        }
+    }
+
     async fn execute(&self, plugin: &Plugin, value: Value, session: &mut Session) -> Result<()> {
         let place = Place::open(self.args.output.as_deref())?;
-        let mut running = plugin.call(self.action, value).start();
+        let mut running = self.call(plugin, value).start();
         let canceller = running.canceller();
         let result = loop {
             tokio::select! {
@@ -123,12 +155,12 @@ impl Job<'_> {
             }
         };
         session.finish();
-        place.put(&result?, canceller.stats(), self.console)
+        place.put(&result.map_err(explained)?, canceller.stats(), self.console)
     }
 
     async fn stream(&self, plugin: &Plugin, value: Value, session: &mut Session) -> Result<()> {
         let mut items = Items::open(self.args.output.as_deref())?;
-        let mut stream = plugin.call(self.action, value).stream();
+        let mut stream = self.call(plugin, value).stream();
         let canceller = stream.canceller();
         loop {
             tokio::select! {
@@ -136,10 +168,18 @@ impl Job<'_> {
                 count = session.interrupts.next() => self.interrupted(count, plugin, &canceller)?,
                 Some(event) = session.events.next() => session.watch.show(event),
                 item = stream.next() => match item {
-                    Some(Ok(item)) => items.put(&item, session.watch.console()).inspect_err(|_| canceller.cancel_now())?,
+                    Some(Ok(item)) => {
+                        if let Err(failure) = items.put(&item, session.watch.console()) {
+                            canceller.cancel_now();
+                            if failure.is_silent() {
+                                session.watch.mute();
+                            }
+                            return Err(failure);
+                        }
+                    }
                     Some(Err(error)) => {
                         session.finish();
-                        return Err(error.into());
+                        return Err(explained(error));
                     }
                     None => break,
                 },

@@ -1,6 +1,6 @@
 //! What is known of a plugin, for people.
 
-use cjm_host::{Action, Capability, Description, Inspection, InstanceMode, Role, Schema};
+use cjm_host::{Action, Capability, Description, Inspection, InstanceMode, Role, Schema, Tool};
 use serde_json::{Map, Value};
 
 use crate::output::{BOLD, DIM, GOOD, NAME, styled};
@@ -57,14 +57,10 @@ fn facts(page: &mut Page, inspection: &Inspection, description: Option<&Descript
     page.fact("size", bytesize::ByteSize(inspection.size).to_string());
     page.fact("contract", format!("cjm:plugin {}", inspection.contract));
     if let Some(language) = &inspection.language {
-        let tools: Vec<_> = inspection
-            .tools
-            .iter()
-            .map(|tool| format!("{} {}", tool.name, tool.version).trim_end().to_string())
-            .collect();
-        let made_with =
-            if tools.is_empty() { String::new() } else { format!(" (made with {})", tools.join(", ")) };
-        page.fact("language", format!("{}{}", one_line(language), styled(DIM, one_line(&made_with))));
+        page.fact(
+            "language",
+            format!("{} {}", one_line(language), styled(DIM, made_with(&inspection.tools))),
+        );
     }
     let Some(description) = description else { return };
     if !description.authors.is_empty() {
@@ -81,6 +77,24 @@ fn facts(page: &mut Page, inspection: &Inspection, description: Option<&Descript
             InstanceMode::Fresh => "fresh: a new instance for each call, nothing is kept",
         },
     );
+}
+
+/// Each tool once, with the first word of its version: what follows is the hash of a commit or the address of a fork.
+fn made_with(tools: &[Tool]) -> String {
+    let mut named: Vec<(&str, String)> = Vec::new();
+    for tool in tools {
+        if !named.iter().any(|(name, _)| *name == tool.name) {
+            let version = tool.version.split_whitespace().next().unwrap_or("");
+            named.push((&tool.name, one_line(&format!("{} {version}", tool.name))));
+        }
+    }
+    match named.is_empty() {
+        true => String::new(),
+        false => {
+            let named: Vec<_> = named.into_iter().map(|(_, named)| named).collect();
+            format!("(made with {})", named.join(", "))
+        }
+    }
 }
 
 fn actions(page: &mut Page, description: &Description) {

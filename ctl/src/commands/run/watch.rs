@@ -16,12 +16,13 @@ pub(super) struct Watch {
     console: Console,
     /// How long the plugin has to stop.
     grace: Duration,
+    muted: bool,
 }
 
 impl Watch {
     pub(super) fn new(progress: Progress, grace: Duration) -> Self {
         let console = progress.console().clone();
-        Watch { progress, console, grace }
+        Watch { progress, console, grace, muted: false }
     }
 
     /// The console that prints above what is being drawn.
@@ -31,6 +32,9 @@ impl Watch {
 
     /// Shows an event.
     pub(super) fn show(&mut self, event: Event) {
+        if self.muted {
+            return;
+        }
         match event.kind {
             EventKind::Progress(progress) => {
                 self.progress.report(Report { fraction: progress.fraction, message: progress.message });
@@ -108,6 +112,12 @@ impl Watch {
     /// Shows what is going on, where a person watches.
     pub(super) fn phase(&self, phase: &str) {
         self.progress.phase(phase);
+    }
+
+    /// Shows nothing more: whoever looked at the results has gone.
+    pub(super) fn mute(&mut self) {
+        self.muted = true;
+        self.finish();
     }
 
     /// Takes away what is being drawn.
