@@ -43,7 +43,8 @@ mod value;
 
 pub use capability::job::CallStats;
 pub use catalog::{
-    Action, Capability, Description, Digest, DigestError, Export, Inspection, InstanceMode, Role, Schema, Tool,
+    Action, Capability, Description, Digest, DigestError, Export, Inspection, InstanceMode, Role, Schema,
+    Tool,
 };
 pub use engine::EngineOptions;
 pub use error::{
@@ -51,8 +52,8 @@ pub use error::{
 };
 pub use event::{CancelPhase, Event, EventKind, LogLevel, LogRecord, Progress, Subscription};
 pub use host::{
-    Call, Canceller, Host, HostBuilder, Loader, Plugin, ResultStream, Running, Source, blocking, inspect_bytes,
-    inspect_file,
+    Call, Canceller, Host, HostBuilder, Loader, Plugin, ResultStream, Running, Source, blocking,
+    inspect_bytes, inspect_file,
 };
 pub use policy::Limits;
 pub use value::{Blob, Value};

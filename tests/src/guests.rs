@@ -16,7 +16,16 @@ pub fn guest(package: &str) -> PathBuf {
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     if built.get_or_insert_default().insert(package.to_owned()) {
         let status = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--target", "wasm32-wasip2", "--profile", "guest", "--package", package])
+            .args([
+                "build",
+                "--quiet",
+                "--target",
+                "wasm32-wasip2",
+                "--profile",
+                "guest",
+                "--package",
+                package,
+            ])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .status()
             .expect("cargo runs");

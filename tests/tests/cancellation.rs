@@ -39,7 +39,9 @@ const FORCED: [CancelPhase; 5] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guest_that_listens_ends_by_itself_and_keeps_its_state() {
-    for (name, action) in [("misbehave", "wait-for-cancellation"), ("misbehave", "spin-politely"), ("echo", "spin-politely")] {
+    for (name, action) in
+        [("misbehave", "wait-for-cancellation"), ("misbehave", "spin-politely"), ("echo", "spin-politely")]
+    {
         let (_host, plugin) = load(name).await;
         let running = plugin.call(action, json!(null)).start();
         let (events, canceller) = (running.events(), running.canceller());
@@ -56,9 +58,12 @@ async fn a_guest_that_listens_ends_by_itself_and_keeps_its_state() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_guest_that_does_not_listen_is_dropped_after_its_grace_time() {
-    for (name, action) in
-        [("misbehave", "spin"), ("misbehave", "sleep"), ("misbehave", "ignore-cancellation"), ("echo", "spin")]
-    {
+    for (name, action) in [
+        ("misbehave", "spin"),
+        ("misbehave", "sleep"),
+        ("misbehave", "ignore-cancellation"),
+        ("echo", "spin"),
+    ] {
         let (_host, plugin) = load(name).await;
         let running = plugin.call(action, json!(null)).grace(Duration::from_millis(50)).start();
         let events = running.events();

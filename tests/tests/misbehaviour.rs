@@ -98,7 +98,10 @@ async fn a_panic_brings_its_message_and_a_backtrace_with_names() {
     let Error::Trapped(trap) = run_beside_a_neighbour("panic").await else { panic!() };
     assert!(trap.message.contains("panicked on purpose"), "{trap}");
     assert!(trap.message.contains("ways.rs"), "the place is named: {trap}");
-    assert!(trap.backtrace.iter().any(|frame| frame.function.contains("misbehave::ways::panic_on_purpose")), "{trap}");
+    assert!(
+        trap.backtrace.iter().any(|frame| frame.function.contains("misbehave::ways::panic_on_purpose")),
+        "{trap}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -162,7 +165,11 @@ async fn floods_cost_the_host_no_memory() {
     // Nobody reads these events.
     let _events = plugin.events();
     for action in ["flood-logs", "flood-stdout", "flood-progress", "flood-usage"] {
-        let ended = plugin.call(action, json!(null)).cpu_time(Duration::from_secs(20)).timeout(Duration::from_secs(60)).await;
+        let ended = plugin
+            .call(action, json!(null))
+            .cpu_time(Duration::from_secs(20))
+            .timeout(Duration::from_secs(60))
+            .await;
         ended.unwrap_or_else(|error| panic!("{action}: {error}"));
     }
     let grown = resident_bytes().saturating_sub(before);

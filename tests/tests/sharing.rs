@@ -36,7 +36,8 @@ async fn an_exclusive_instance_keeps_its_state_and_takes_one_call_at_a_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shared_instance_keeps_its_state_and_interleaves_calls() {
     let (_host, plugin) = load(InstanceMode::Shared).await;
-    let waiting: Vec<_> = (0..10).map(|_| plugin.call("wait-for-cancellation", json!(null)).start()).collect();
+    let waiting: Vec<_> =
+        (0..10).map(|_| plugin.call("wait-for-cancellation", json!(null)).start()).collect();
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(count(&plugin).await, 1, "ten calls wait in it, and this one runs");
     assert_eq!(count(&plugin).await, 2);

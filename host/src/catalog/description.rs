@@ -20,27 +20,25 @@ pub enum InstanceMode {
 
 /// A description as the plugin gave it, before anything of it was believed.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the fields of the contract's record `description`")]
-pub struct DescriptionData {
-    pub name: String,
-    pub version: String,
-    pub summary: String,
-    pub authors: Vec<String>,
-    pub domain: Option<String>,
-    pub config_schema: String,
-    pub actions: Vec<ActionData>,
-    pub instance: InstanceMode,
+pub(crate) struct DescriptionData {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) summary: String,
+    pub(crate) authors: Vec<String>,
+    pub(crate) domain: Option<String>,
+    pub(crate) config_schema: String,
+    pub(crate) actions: Vec<ActionData>,
+    pub(crate) instance: InstanceMode,
 }
 
 /// An action as the plugin gave it.
 #[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the fields of the contract's record `action`")]
-pub struct ActionData {
-    pub name: String,
-    pub description: String,
-    pub input_schema: Option<String>,
-    pub output_schema: Option<String>,
-    pub streams: bool,
+pub(crate) struct ActionData {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) input_schema: Option<String>,
+    pub(crate) output_schema: Option<String>,
+    pub(crate) streams: bool,
 }
 
 /// What a plugin is, by its own account: well-formed, with unique actions and schemas that compile.
@@ -94,7 +92,7 @@ impl Description {
     /// Holds what a plugin said against the contract; the error names every fault.
     ///
     /// `what` names the plugin or its file in that error.
-    pub fn new(what: &str, data: DescriptionData) -> Result<Self> {
+    pub(crate) fn new(what: &str, data: DescriptionData) -> Result<Self> {
         let mut faults = Faults::default();
         faults.check_name("/name", &data.name);
         let version = faults.take("/version", version(&data.version));

@@ -65,13 +65,14 @@ impl CompileCache {
                 return None;
             }
         };
-        let loaded = self.open_file(&file, compatibility, digest).ok_or("it was altered or cut").and_then(|code| {
-            // SAFETY: the bytes are what `Component::serialize` gave: they carry the authentication code of a key
-            // that only this user can read. They are in memory of our own, so that nobody changes them after the
-            // check. wasmtime itself refuses code of an engine of another version or configuration.
-            #[allow(unsafe_code)]
-            unsafe { Component::deserialize(engine, code) }.map_err(|_| "it is for another engine")
-        });
+        let loaded =
+            self.open_file(&file, compatibility, digest).ok_or("it was altered or cut").and_then(|code| {
+                // SAFETY: the bytes are what `Component::serialize` gave: they carry the authentication code of a key
+                // that only this user can read. They are in memory of our own, so that nobody changes them after the
+                // check. wasmtime itself refuses code of an engine of another version or configuration.
+                #[allow(unsafe_code)]
+                unsafe { Component::deserialize(engine, code) }.map_err(|_| "it is for another engine")
+            });
         match loaded {
             Ok(component) => Some(component),
             Err(reason) => {
@@ -82,7 +83,12 @@ impl CompileCache {
     }
 
     /// Writes compiled code, in whole or not at all.
-    pub(super) fn store(&self, compatibility: &str, digest: &Digest, component: &Component) -> io::Result<()> {
+    pub(super) fn store(
+        &self,
+        compatibility: &str,
+        digest: &Digest,
+        component: &Component,
+    ) -> io::Result<()> {
         let code = component.serialize().map_err(io::Error::other)?;
         let tag = self.tag(compatibility, digest, &code);
         self.make_room(code.len() as u64)?;
@@ -225,7 +231,10 @@ mod tests {
         cache.store("a", &digest, &component).unwrap();
         assert!(cache.load(&engine, "a", &digest).is_some());
         assert!(cache.load(&engine, "b", &digest).is_none());
-        assert!(CompileCache::open(dir.path()).unwrap().load(&engine, "a", &digest).is_some(), "the key is kept");
+        assert!(
+            CompileCache::open(dir.path()).unwrap().load(&engine, "a", &digest).is_some(),
+            "the key is kept"
+        );
     }
 
     #[test]

@@ -44,7 +44,10 @@ pub(super) fn engine(options: &EngineOptions, fuel: bool) -> Result<Engine> {
     match Engine::new(&config) {
         Ok(engine) => Ok(engine),
         Err(pooled) => {
-            tracing::warn!(error = format!("{pooled:#}"), "no room for an instance pool; instances are allocated on demand");
+            tracing::warn!(
+                error = format!("{pooled:#}"),
+                "no room for an instance pool; instances are allocated on demand"
+            );
             let mut config = base(options, fuel);
             config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
             Engine::new(&config)

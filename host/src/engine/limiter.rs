@@ -1,6 +1,6 @@
 //! Memory, tables and instances of one Store, counted and limited.
 
-use wasmtime::{Result, ResourceLimiter};
+use wasmtime::{ResourceLimiter, Result};
 
 use crate::policy::Limits;
 

@@ -94,6 +94,8 @@ impl TickingEngine {
 
 fn compile(engine: &wasmtime::Engine, name: &str, bytes: &[u8]) -> Result<Component> {
     Component::from_binary(engine, bytes).map_err(|error| {
-        Error::invalid(format!("{name} is not a component that this host can run: {error:#}; build it again, or update the host"))
+        Error::invalid(format!(
+            "{name} is not a component that this host can run: {error:#}; build it again, or update the host"
+        ))
     })
 }

@@ -67,7 +67,9 @@ fn stopped(stop: Stop, context: &FailureContext<'_>) -> Error {
         Stop::WallTime => {
             Error::TimedOut { what, clock: Clock::Wall, limit: context.wall_limit.unwrap_or_default() }
         }
-        Stop::CpuTime => Error::TimedOut { what, clock: Clock::Cpu, limit: context.cpu_limit.unwrap_or_default() },
+        Stop::CpuTime => {
+            Error::TimedOut { what, clock: Clock::Cpu, limit: context.cpu_limit.unwrap_or_default() }
+        }
     }
 }
 
@@ -107,13 +109,17 @@ fn refused(what: String, limiter: &StoreLimiter) -> Error {
     match limiter.refused() {
         Some(Refusal::Table { needed, limit }) => Error::exhausted(
             ResourceKind::TableElements,
-            format!("{what} needed a table of {needed} elements, over its limit of {limit}; raise `table-elements`"),
+            format!(
+                "{what} needed a table of {needed} elements, over its limit of {limit}; raise `table-elements`"
+            ),
             Some(needed),
             Some(limit),
         ),
         Some(Refusal::Memory { needed, limit }) => Error::exhausted(
             ResourceKind::SystemMemory,
-            format!("{what} needed {needed} bytes of memory, over its limit of {limit}; raise `memory-bytes`"),
+            format!(
+                "{what} needed {needed} bytes of memory, over its limit of {limit}; raise `memory-bytes`"
+            ),
             Some(needed),
             Some(limit),
         ),

@@ -83,7 +83,8 @@ impl Call {
     /// An action that does not stream gives one result. Must be called within a tokio runtime.
     pub fn stream(self) -> ResultStream {
         let job = Arc::new(self.new_job());
-        let (items, batches) = Items::new(format!("action `{}` of `{}`", self.action, self.plugin.id()), self.limits.clone());
+        let (items, batches) =
+            Items::new(format!("action `{}` of `{}`", self.action, self.plugin.id()), self.limits.clone());
         let task = tokio::spawn({
             let job = job.clone();
             async move {

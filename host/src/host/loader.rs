@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::plugin::{Loaded, Plugin};
 use super::Host;
+use super::plugin::{Loaded, Plugin};
 use crate::capability::job::Sinks;
 use crate::capability::secrets::SecretsCtx;
 use crate::catalog::{Description, InstanceMode};
@@ -141,11 +141,8 @@ impl Loader {
         check_id(&id)?;
         let id: Arc<str> = id.into();
         let config = configuration(&id, description, self.config)?;
-        let sinks = Sinks {
-            instance: id.clone(),
-            plugin: EventBus::default(),
-            host: self.host.inner.events.clone(),
-        };
+        let sinks =
+            Sinks { instance: id.clone(), plugin: EventBus::default(), host: self.host.inner.events.clone() };
         let blueprint = Arc::new(Blueprint::new(
             prepared.catalogued.clone(),
             self.limits,

@@ -6,8 +6,8 @@ mod call;
 mod loader;
 mod plugin;
 mod prepare;
-mod running;
 mod results;
+mod running;
 
 use std::collections::HashMap;
 use std::path::Path;

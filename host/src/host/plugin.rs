@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
+use super::Inner;
 use super::call::Call;
 use super::loader::configuration;
 use super::prepare::Prepared;
-use super::Inner;
 use crate::catalog::{Description, Digest, Inspection, InstanceMode};
 use crate::error::Result;
 use crate::event::Subscription;
@@ -175,6 +175,9 @@ impl Plugin {
 
 impl std::fmt::Debug for Plugin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plugin").field("id", &self.id()).field("digest", self.digest()).finish_non_exhaustive()
+        f.debug_struct("Plugin")
+            .field("id", &self.id())
+            .field("digest", self.digest())
+            .finish_non_exhaustive()
     }
 }

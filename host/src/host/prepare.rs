@@ -95,8 +95,7 @@ impl Host {
         check_imports(&name, &inspection.imports)?;
         let engine = self.inner.engines.select(fuel)?;
         let component = self.inner.engines.compile(&engine, &name, &inspection.digest, bytes)?;
-        let catalogued =
-            Catalogued::link(&self.inner.linkers, engine, &name, inspection.digest, &component)?;
+        let catalogued = Catalogued::link(&self.inner.linkers, engine, &name, &component)?;
         Ok(Linked::New(Box::new(inspection), catalogued))
     }
 }
@@ -127,7 +126,10 @@ fn check_imports(name: &str, imports: &BTreeMap<Capability, Vec<String>>) -> Res
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| {
-        Error::invalid(format!("{} cannot be read: {error}; check the path and its permissions", path.display()))
+        Error::invalid(format!(
+            "{} cannot be read: {error}; check the path and its permissions",
+            path.display()
+        ))
     };
     let file = std::fs::File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();

@@ -101,5 +101,7 @@ impl Canceller {
 
 /// What became of a task that runs a call.
 pub(super) fn joined<T>(ended: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
-    ended.unwrap_or_else(|error| Err(Error::fatal(format!("the call's task ended before the call did: {error}"))))
+    ended.unwrap_or_else(|error| {
+        Err(Error::fatal(format!("the call's task ended before the call did: {error}")))
+    })
 }

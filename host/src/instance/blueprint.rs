@@ -8,7 +8,7 @@ use super::live::Live;
 use super::state::{self, State};
 use crate::capability::job::Sinks;
 use crate::capability::secrets::SecretsCtx;
-use crate::catalog::{Description, Digest};
+use crate::catalog::Description;
 use crate::engine::TickingEngine;
 use crate::error::{Error, Result};
 use crate::policy::Limits;
@@ -48,7 +48,6 @@ pub(crate) struct Catalogued {
     pub(super) engine: Arc<TickingEngine>,
     pub(super) pre: InstancePre<State>,
     pub(super) exports: Arc<ExportIndices>,
-    pub(crate) digest: Digest,
 }
 
 /// Where the functions of the contract are in a component.
@@ -73,7 +72,6 @@ impl Catalogued {
         linkers: &Linkers,
         engine: Arc<TickingEngine>,
         name: &str,
-        digest: Digest,
         component: &Component,
     ) -> Result<Self> {
         let pre = linkers.select(&engine)?.instantiate_pre(component).map_err(|error| {
@@ -83,7 +81,7 @@ impl Catalogued {
             ))
         })?;
         let exports = Arc::new(ExportIndices::find(name, component)?);
-        Ok(Self { engine, pre, exports, digest })
+        Ok(Self { engine, pre, exports })
     }
 
     /// Asks the plugin what it is, in a Store of its own with nothing granted.

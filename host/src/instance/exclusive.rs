@@ -41,8 +41,7 @@ impl Exclusive {
         let Work { job, limits, action, input } = work;
         let what = || what(&action, &job);
         let input = convert::to_guest(input);
-        let ended =
-            live.execute(&self.blueprint.catalogued, &job, &limits, &action, &input, what).await;
+        let ended = live.execute(&self.blueprint.catalogued, &job, &limits, &action, &input, what).await;
         // The input of a long job may be large, and what comes next may take a while.
         drop(input);
         let ended = self.settle(&mut slot, live, ended, &job).await;
@@ -186,9 +185,17 @@ pub(super) async fn stream(
     };
     let execute = live.function(index, || work.what())?;
     let (action, input) = (work.action.to_string(), convert::to_guest(work.input.clone()));
-    live.run(catalogued, &work.job, &work.limits, || work.what(), async move |store| {
-        store.run_concurrent(async |accessor| serve(accessor, execute, action, input, items).await).await?
-    })
+    live.run(
+        catalogued,
+        &work.job,
+        &work.limits,
+        || work.what(),
+        async move |store| {
+            store
+                .run_concurrent(async |accessor| serve(accessor, execute, action, input, items).await)
+                .await?
+        },
+    )
     .await
 }
 

@@ -51,7 +51,8 @@ impl Live {
         let limits = CallLimits::from(&blueprint.limits);
         let job = Arc::new(Job::new(blueprint.sinks.clone(), JobLimits::from(&blueprint.limits)));
         let mut live =
-            Self::instantiate(&blueprint.catalogued, id, &blueprint.limits, blueprint.secrets.clone()).await?;
+            Self::instantiate(&blueprint.catalogued, id, &blueprint.limits, blueprint.secrets.clone())
+                .await?;
         let config = blueprint.config();
         let what = || format!("initialization of `{id}`");
         let initialize: TypedFunc<(&str,), (Outcome<()>,)> =
@@ -67,10 +68,15 @@ impl Live {
     }
 
     /// Asks a plugin what it is. The Store has no secrets and no job, and is gone afterwards.
-    pub(super) async fn describe(catalogued: &Catalogued, name: &str, limits: &Limits) -> Result<Description> {
+    pub(super) async fn describe(
+        catalogued: &Catalogued,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<Description> {
         let mut live = Self::instantiate(catalogued, name, limits, SecretsCtx::default()).await?;
         let what = || format!("description of {name}");
-        let describe: TypedFunc<(), (exported::Description,)> = live.function(&catalogued.exports.describe, what)?;
+        let describe: TypedFunc<(), (exported::Description,)> =
+            live.function(&catalogued.exports.describe, what)?;
         let sinks = Sinks { instance: name.into(), plugin: EventBus::default(), host: Arc::default() };
         let job = Job::new(Arc::new(sinks), JobLimits::from(limits));
         let call = supervise(
@@ -106,7 +112,9 @@ impl Live {
         let call_limits = CallLimits::from(limits);
         if let Some(fuel) = call_limits.fuel {
             // The engine was chosen for it; a Store that cannot count would run without a limit.
-            store.set_fuel(fuel).map_err(|error| Error::fatal(format!("fuel cannot be counted: {error:#}")))?;
+            store
+                .set_fuel(fuel)
+                .map_err(|error| Error::fatal(format!("fuel cannot be counted: {error:#}")))?;
         }
         let meter = store.data().meter.clone();
         meter.set_deadline(limits.cpu_time);
@@ -134,9 +142,11 @@ impl Live {
         what: impl Fn() -> String,
     ) -> Result<Outcome<types::Value>> {
         let execute = self.execute;
-        self.run(catalogued, job, limits, what, async move |store| execute.call_async(store, (action, input)).await)
-            .await
-            .map(|(outcome,)| outcome)
+        self.run(catalogued, job, limits, what, async move |store| {
+            execute.call_async(store, (action, input)).await
+        })
+        .await
+        .map(|(outcome,)| outcome)
     }
 
     /// Calls a hook of the life cycle.
@@ -167,7 +177,8 @@ impl Live {
                 run.await.map(|(outcome,)| outcome)
             }
             Hook::Reconfigure { old, new } => {
-                let function: TypedFunc<(&str, &str), (Outcome<()>,)> = self.function(&indices.reconfigure, what)?;
+                let function: TypedFunc<(&str, &str), (Outcome<()>,)> =
+                    self.function(&indices.reconfigure, what)?;
                 let run = self.run(catalogued, &job, &limits, what, async move |store| {
                     function.call_async(store, (old, new)).await
                 });

@@ -211,9 +211,7 @@ impl Driver {
                 message
             }
             Err(broken) => {
-                round.fail(broken, |error, call| {
-                    live.failure(error, &call.limits, || call.what.clone())
-                });
+                round.fail(broken, |error, call| live.failure(error, &call.limits, || call.what.clone()));
                 drop(live);
                 self.revive(&round).await;
                 None
@@ -504,7 +502,9 @@ async fn serve_call(
     let ended = match items {
         None => serve_execute(accessor, functions.execute, &call, action, input).await.map(|outcome| {
             let value = outcome.map_err(|error| call.error(error));
-            Ended::Value(value.and_then(|value| convert::from_guest(|| call.what.clone(), value, output_bytes)))
+            Ended::Value(
+                value.and_then(|value| convert::from_guest(|| call.what.clone(), value, output_bytes)),
+            )
         }),
         Some(items) => match functions.stream {
             None => Ok(Ended::Stream(Err(Error::invalid(format!("{} does not stream", call.what))))),

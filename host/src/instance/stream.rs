@@ -7,9 +7,7 @@ use std::task::{Context, Poll};
 
 use futures::channel::mpsc;
 use tokio::sync::oneshot;
-use wasmtime::component::{
-    Accessor, FutureConsumer, Source, StreamConsumer, StreamResult,
-};
+use wasmtime::component::{Accessor, FutureConsumer, Source, StreamConsumer, StreamResult};
 use wasmtime::{AsContextMut, StoreContextMut};
 
 use super::convert;
@@ -178,4 +176,3 @@ pub(super) async fn serve(
         Err(types::Error::Fatal("the plugin ended its stream without saying how it went".into()))
     }))
 }
-

@@ -11,7 +11,7 @@ use wasmtime::{AsContextMut, Result, StoreContextMut};
 
 use super::bindings::{cancellation, job};
 
-pub(crate) use cancel::{Cancellation, Stopper};
+pub(crate) use cancel::Stopper;
 pub use state::CallStats;
 pub(crate) use state::{Job, JobLimits, Sinks};
 

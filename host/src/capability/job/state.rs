@@ -162,7 +162,8 @@ impl Job {
     }
 
     pub(super) fn report_progress(&self, fraction: Option<f64>, message: &str) {
-        let fraction = fraction.filter(|fraction| !fraction.is_nan()).map(|fraction| fraction.clamp(0.0, 1.0));
+        let fraction =
+            fraction.filter(|fraction| !fraction.is_nan()).map(|fraction| fraction.clamp(0.0, 1.0));
         let watched = self.is_watched();
         let told = {
             let mut report = self.report();
@@ -206,7 +207,8 @@ impl Job {
     /// Takes one record of what the guest printed or logged, within the limits.
     pub(crate) fn log(&self, level: LogLevel, target: &str, message: &str) {
         // A flood must not wrap around to where it is told again.
-        let before = self.logged.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(1)));
+        let before =
+            self.logged.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| Some(n.saturating_add(1)));
         if before.unwrap_or(u32::MAX) < self.limits.log_records {
             self.tell(level, cut(target, LOG_TARGET_BYTES), cut(message, self.limits.log_message_bytes));
         }
@@ -287,8 +289,11 @@ mod tests {
     use super::*;
 
     fn job(limits: Limits) -> Job {
-        let sinks =
-            Sinks { instance: "test".into(), plugin: EventBus::default(), host: Arc::new(EventBus::default()) };
+        let sinks = Sinks {
+            instance: "test".into(),
+            plugin: EventBus::default(),
+            host: Arc::new(EventBus::default()),
+        };
         Job::new(Arc::new(sinks), JobLimits::from(&limits))
     }
 

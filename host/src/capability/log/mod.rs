@@ -10,7 +10,7 @@ use super::bindings::logging;
 use super::job::{JobCtxView, JobView, calling};
 use crate::event::LogLevel;
 
-pub(crate) use stdio::{Stdio, StdioPipe};
+pub(crate) use stdio::Stdio;
 
 struct LogCapability;
 

@@ -52,7 +52,12 @@ impl Stdio {
     /// Streams that tell what they are given to the job that runs at that moment.
     pub(crate) fn new(current: &Current) -> Self {
         let pipe = |target, keeps_tail| StdioPipe {
-            shared: Arc::new(Shared { target, keeps_tail, current: current.clone(), buffer: Mutex::default() }),
+            shared: Arc::new(Shared {
+                target,
+                keeps_tail,
+                current: current.clone(),
+                buffer: Mutex::default(),
+            }),
         };
         Self { stdout: pipe("stdout", false), stderr: pipe("stderr", true) }
     }
@@ -107,7 +112,11 @@ impl StdioPipe {
     fn tell(&self, line: &mut Vec<u8>) {
         let job = self.shared.current.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(job) = job {
-            job.log(LogLevel::Info, self.shared.target, String::from_utf8_lossy(line).trim_end_matches(['\r', '\n']));
+            job.log(
+                LogLevel::Info,
+                self.shared.target,
+                String::from_utf8_lossy(line).trim_end_matches(['\r', '\n']),
+            );
         }
         line.clear();
     }
@@ -182,8 +191,11 @@ mod tests {
 
     #[test]
     fn lines_become_records_and_floods_stay_bounded() {
-        let sinks =
-            Sinks { instance: "test".into(), plugin: EventBus::default(), host: Arc::new(EventBus::default()) };
+        let sinks = Sinks {
+            instance: "test".into(),
+            plugin: EventBus::default(),
+            host: Arc::new(EventBus::default()),
+        };
         let job = Arc::new(Job::new(Arc::new(sinks), JobLimits::from(&Limits::default())));
         let mut events = job.subscribe();
         let current: Current = Arc::new(Mutex::new(Some(job)));

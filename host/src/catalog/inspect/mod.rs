@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use producers::Producers;
 
 /// The largest file that is looked at.
-pub const MAX_COMPONENT_BYTES: usize = 256 << 20;
+pub(crate) const MAX_COMPONENT_BYTES: usize = 256 << 20;
 
 /// What a component is, as its bytes alone tell.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -80,7 +80,7 @@ pub enum Role {
 /// Looks into the component `bytes`; `name` says in errors which file is meant.
 ///
 /// Reads the structure only; whether the code inside is valid turns out when it is compiled.
-pub fn inspect(name: &str, bytes: &[u8]) -> Result<Inspection> {
+pub(crate) fn inspect(name: &str, bytes: &[u8]) -> Result<Inspection> {
     let invalid = |what: String| Error::invalid(format!("`{name}` {what}"));
     if bytes.is_empty() {
         return Err(invalid("is empty: was it written to the end?".into()));

@@ -176,7 +176,7 @@ impl Serialize for Schema {
 ///
 /// As everywhere in the host, values nested more than 127 deep are refused. Goes by the grammar of RFC 8259 alone:
 /// a number that no `f64` holds and an unpaired surrogate pass, though not every parser takes them.
-pub fn check_json(text: &str) -> Result<()> {
+pub(crate) fn check_json(text: &str) -> Result<()> {
     serde_json::from_str::<IgnoredAny>(text).map(|_| ()).map_err(|error| not_json(&error))
 }
 

@@ -7,7 +7,7 @@ use crate::exports::cjm::plugin::streaming::Guest;
 use crate::{Misbehave, invalid, json, wit_future, wit_stream};
 
 pub(crate) const NAMES: &[&str] = &[
-    "stream-count", "stream-for-ever", "stream-failing", "stream-trapping", "stream-invalid-json", "stream-blobs",
+    "stream-count", "stream-small", "stream-for-ever", "stream-failing", "stream-trapping", "stream-invalid-json", "stream-blobs",
     "stream-refused", "stream-unended",
 ];
 
@@ -41,6 +41,13 @@ async fn write(action: &str, input: Value, mut items: StreamWriter<Value>) -> Re
                 if items.write_one(json(item.to_string())).await.is_some() {
                     return Err(Error::Cancelled);
                 }
+            }
+            Ok(())
+        }
+        "stream-small" => {
+            let item = json(format!("\"{}\"", "x".repeat(98)));
+            for _ in 0..100 {
+                items.write_all(vec![item.clone(); 100]).await;
             }
             Ok(())
         }

@@ -1,0 +1,42 @@
+//! What the host costs over bare wasmtime: both in one run, with the ratio of the two.
+//!
+//! `cargo xtask bench` builds the guests, runs this, and prints a table.
+
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a benchmark"
+)]
+
+mod bare;
+mod calls;
+mod cancel;
+mod load;
+mod memory;
+mod streams;
+mod table;
+
+use std::time::Duration;
+
+use criterion::Criterion;
+use table::Table;
+
+fn main() {
+    let mut criterion = Criterion::default()
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .sample_size(30)
+        .without_plots()
+        .configure_from_args();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let mut table = Table::default();
+    memory::run(&runtime, &mut table);
+    calls::run(&runtime, &mut criterion, &mut table);
+    load::run(&runtime, &mut criterion, &mut table);
+    streams::run(&runtime, &mut criterion, &mut table);
+    cancel::run(&runtime, &mut table);
+    criterion.final_summary();
+    table.print();
+}
