@@ -16,20 +16,23 @@ const STYLES: Styles = Styles::styled()
 
 const ABOUT: &str = "\
 Examples:
-  cjm-ctl new greeter                            start a plugin
-  cjm-ctl build greeter                          build it: greeter/greeter.wasm
-  cjm-ctl inspect greeter/greeter.wasm           see what it can do, and what it needs
-  cjm-ctl run greeter/greeter.wasm greet --input '{\"name\": \"Ada\"}'
+  cjm-ctl new greeter                      start a plugin
+  cjm-ctl build greeter                    build it: greeter/greeter.wasm
+  cjm-ctl inspect greeter/greeter.wasm     see what it can do and what it needs
+  cjm-ctl run greeter/greeter.wasm greet --input '{\"names\": [\"Ada\"]}'
 
 Output:
-  Results go to standard output; progress, logs and errors go to standard error. With --json, both are JSON, and what
-  goes to standard error is one object a line, each with a single key: \"note\", \"started\", \"progress\", \"usage\", \"log\", \"cancel\"
-  or \"error\".
+  Results go to standard output; progress, logs and errors go to standard
+  error. With --json both are JSON, and what goes to standard error is one
+  object a line, each with a single key: \"note\", \"started\", \"progress\",
+  \"usage\", \"log\", \"cancel\" or \"error\".
 
 Exit status:
     0  success
-    1  the plugin failed: it trapped, went over a limit or its time, said that it cannot, or may work later
-    2  what you gave cannot be used: an option, a file, an input, a configuration, a grant that is missing
+    1  the plugin failed: it trapped, went over a limit or its time, said that
+       it cannot, or that it may later; or the machine below it failed
+    2  what you gave cannot be used: an option, a file, an input, a
+       configuration, a grant that is missing
   130  the job was cancelled, as by Ctrl-C
   With --json, \"category\" of the error says more.";
 
@@ -89,27 +92,32 @@ pub(crate) struct CacheArgs {
 
 const RUN_HELP: &str = "\
 Examples:
-  cjm-ctl run calculator.wasm                                        list its actions
+  cjm-ctl run calculator.wasm                        list its actions
   cjm-ctl run calculator.wasm add --input '{\"a\": 1, \"b\": 2}'
   cjm-ctl run calculator.wasm add --input-file sum.json
   echo '{\"a\": 1, \"b\": 2}' | cjm-ctl run calculator.wasm add --input -
-  cjm-ctl run thumbnail.wasm thumbnail --input-file photo.jpg --output small.webp --config '{\"format\": \"webp\"}'
+  cjm-ctl run thumbnail.wasm thumbnail --input-file photo.jpg \\
+      --config '{\"format\": \"webp\"}' --output small.webp
+  cjm-ctl run thumbnail.wasm thumbnail --input-file huge.png \\
+      --timeout 30s --memory 512MiB --output small.png
   cjm-ctl run segment.wasm sentences --input-file book.txt --stream | head
-  cjm-ctl run thumbnail.wasm thumbnail --input-file huge.png --output s.png --timeout 30s --memory 512MiB
 
 Input:
-  --input is JSON. --input-file is JSON where its name ends in .json or --media-type is application/json; any other file
-  is handed over as it is, with the media type that its extension suggests or that --media-type gives. Without either,
-  the input is {}. `-` stands for standard input in both.
+  --input is JSON. --input-file is JSON where its name ends in .json or
+  --media-type is application/json; any other file is handed over as it is,
+  with the media type that its extension suggests or that --media-type gives.
+  Without either the input is {}. `-` is standard input in both.
 
 Output:
-  JSON is indented on a terminal, and one line elsewhere. Bytes go to --output, or to standard output where that is no
-  terminal. Files appear complete or not at all. With --stream there is one line of JSON for each item, as it comes;
-  items that are bytes become files in the directory --output, or base64 within the line where there is none.
+  JSON is indented on a terminal, and one line elsewhere. Bytes go to --output,
+  or to standard output where that is no terminal. Files appear complete or not
+  at all. With --stream there is one line of JSON for each item, as it comes;
+  items that are bytes become files in the directory --output, or base64 within
+  the line where there is none.
 
 Ctrl-C:
-  The first asks the plugin to stop and gives it its grace time (3 s) before it is stopped by force; the second stops
-  it at once. The exit status is then 130.";
+  The first asks the plugin to stop and gives it its grace time (3 s) before it
+  is stopped by force; the second stops it at once. The exit status is 130.";
 
 /// Run one action of a plugin, and print its result
 #[derive(Debug, Args)]
@@ -121,9 +129,6 @@ pub(crate) struct RunArgs {
 
     /// The action to run; left out, the plugin's actions are listed
     pub(crate) action: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) input: InputArgs,
 
     /// The plugin's configuration: JSON if it begins with `{`, else the path of a JSON file
     #[arg(long, value_name = "JSON|FILE", value_hint = ValueHint::FilePath)]
@@ -140,6 +145,9 @@ pub(crate) struct RunArgs {
     /// Print results one by one as they come, a line of JSON each
     #[arg(long)]
     pub(crate) stream: bool,
+
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
@@ -195,8 +203,8 @@ Examples:
   cjm-ctl inspect calculator.wasm
   cjm-ctl inspect calculator.wasm --json | jq '.description.actions[].name'
 
-The plugin is asked to describe itself in a sandbox in which nothing is granted to it. Where it does not, what its
-bytes tell is printed all the same.";
+The plugin is asked to describe itself in a sandbox in which nothing is granted
+to it. Where it does not, what its bytes tell is printed all the same.";
 
 /// Show what a plugin is, what it can do and what it needs, without running it
 #[derive(Debug, Args)]
@@ -235,12 +243,12 @@ pub(crate) struct NewArgs {
 
 const BUILD_HELP: &str = "\
 Examples:
-  cjm-ctl build                                     the crate in this directory
-  cjm-ctl build greeter                             the crate in ./greeter
-  cjm-ctl build greeter -- --offline --features x   with options for cargo
+  cjm-ctl build                          the crate in this directory
+  cjm-ctl build greeter                  the crate in ./greeter
+  cjm-ctl build greeter -- --offline     with more options for cargo
 
-Adds the target wasm32-wasip2 to the toolchain where it is missing, builds, copies the component to DIR/NAME.wasm and
-checks that it is a plugin.";
+Adds the target wasm32-wasip2 to the toolchain where it is missing, builds,
+copies the component to DIR/NAME.wasm and checks that it is a plugin.";
 
 /// Build a plugin's crate into a component, and check that it is a plugin
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod output;
 mod progress;
 mod runtime;
 mod schema;
+mod terminal;
 mod text;
 
 use std::process::ExitCode;

@@ -3,11 +3,11 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use console::{Term, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::output::{Console, DIM, styled};
+use crate::terminal::NoEcho;
 use crate::text;
 
 /// Plain lines come no more often than this: a log file is to stay readable.
@@ -36,7 +36,7 @@ enum View {
     Silent,
     Json,
     Lines(Throttle),
-    Bar { bar: ProgressBar, measured: bool },
+    Bar { bar: ProgressBar, measured: bool, _echo: NoEcho },
 }
 
 impl Progress {
@@ -52,7 +52,7 @@ impl Progress {
                 bar.set_style(style(SPINNER));
                 bar.set_prefix(text::one_line(title));
                 bar.enable_steady_tick(Duration::from_millis(100));
-                View::Bar { bar, measured: false }
+                View::Bar { bar, measured: false, _echo: NoEcho::begin() }
             }
         };
         let console = match &view {
@@ -77,7 +77,7 @@ impl Progress {
                     self.console.complain(&line(&report));
                 }
             }
-            View::Bar { bar, measured } => {
+            View::Bar { bar, measured, .. } => {
                 if let Some(fraction) = report.fraction {
                     if !*measured {
                         *measured = true;
@@ -85,7 +85,7 @@ impl Progress {
                     }
                     bar.set_position(steps(fraction));
                 }
-                bar.set_message(fitting(&report.message, &bar.prefix()));
+                bar.set_message(text::one_line(&report.message));
             }
         }
     }
@@ -93,7 +93,7 @@ impl Progress {
     /// Shows what the work is doing now, where a person watches it on a terminal.
     pub(crate) fn phase(&self, message: &str) {
         if let View::Bar { bar, .. } = &self.view {
-            bar.set_message(fitting(message, &bar.prefix()));
+            bar.set_message(text::one_line(message));
         }
     }
 
@@ -117,19 +117,9 @@ impl Drop for Progress {
     }
 }
 
-const SPINNER: &str = "{spinner:.cyan} {prefix:.bold} {elapsed:.dim} {msg}";
+const SPINNER: &str = "{spinner:.cyan} {prefix:.bold} {elapsed:.dim} {wide_msg}";
 const MEASURED: &str =
-    "{spinner:.cyan} {prefix:.bold} [{bar:24.cyan/dim}] {percent:>3}% {elapsed:.dim} {msg}";
-
-/// As much of a message as leaves the end of the line free: the terminal writes `^C` there, and where that wrapped into the
-/// next line, taking the bar away would take what stands above it.
-fn fitting(message: &str, prefix: &str) -> String {
-    let (_, columns) = Term::stderr().size();
-    // What the bar, the percentage and the time take, and the end that stays free.
-    let taken = prefix.chars().count() + 48;
-    let room = usize::from(columns).saturating_sub(taken).max(8);
-    truncate_str(&text::one_line(message), room, "…").into_owned()
-}
+    "{spinner:.cyan} {prefix:.bold} [{bar:24.cyan/dim}] {percent:>3}% {elapsed:.dim} {wide_msg}";
 
 /// A template that does not parse gives the plain bar: how it looks is never worth a failure.
 fn style(template: &str) -> ProgressStyle {
