@@ -13,6 +13,11 @@ use crate::job::Job;
 ///
 /// Its actions are the methods of an `impl` block under [`actions`](macro@crate::actions), which also exports the
 /// plugin from the component.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a plugin",
+    label = "not a plugin",
+    note = "write an `impl Plugin for {Self}` with its configuration and constructor"
+)]
 pub trait Plugin: Sized + 'static {
     /// The configuration. Its JSON Schema (2020-12) is derived, so descriptions, bounds, patterns and defaults arrive
     /// with the operator. [`NoConfig`] where there is none.

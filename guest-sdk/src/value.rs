@@ -67,6 +67,11 @@ pub enum BlobOr<T> {
 /// What an action can take: any type that is [`serde::Deserialize`] and [`JsonSchema`], [`Blob`], [`BlobOr`], [`Value`].
 ///
 /// Not to be implemented: derive the other two.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the input of an action",
+    label = "not an input",
+    note = "derive `serde::Deserialize` and `schemars::JsonSchema` for it, or take a `Blob` or a `Value`"
+)]
 pub trait Input: Sized {
     /// The JSON Schema, or none where any value will do.
     fn schema() -> Option<String>;
@@ -82,6 +87,11 @@ pub trait Input: Sized {
 /// What an action can give: any type that is [`Serialize`] and [`JsonSchema`], [`Blob`], [`BlobOr`], [`Value`].
 ///
 /// Not to be implemented: derive the other two.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the output of an action",
+    label = "not an output",
+    note = "derive `serde::Serialize` and `schemars::JsonSchema` for it, or give a `Blob` or a `Value`"
+)]
 pub trait Output: Sized {
     /// The JSON Schema, or none where it may be anything.
     fn schema() -> Option<String>;

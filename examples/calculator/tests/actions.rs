@@ -1,5 +1,7 @@
 //! The calculator as a host calls it.
 
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+
 use calculator::Calculator;
 use cjm_guest::testing::Harness;
 use cjm_guest::{Error, Result};

@@ -1,5 +1,7 @@
 //! What the segmenter gives, and how it stops.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use cjm_guest::testing::{Harness, collect};
 use cjm_guest::{Blob, BlobOr, Error, Job, Plugin, Value};
 use segment::{Config, Segment, Sentence, Text};

@@ -1,5 +1,7 @@
 //! The plugin from blob to blob. The images are made here: none is worth keeping.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::io::Cursor;
 
 use cjm_guest::testing::{Harness, TestJob};
@@ -93,14 +95,18 @@ fn a_small_file_that_claims_to_be_huge_is_refused_at_once() {
 
 fn crc(data: &[u8]) -> u32 {
     !data.iter().fold(!0, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
+        (0..8).fold(
+            crc ^ u32::from(*byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 },
+        )
     })
 }
 
 #[test]
 fn can_be_cancelled_while_it_decodes() {
     let noise = RgbImage::from_fn(600, 600, |x, y| {
-        let mixed = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(2_246_822_519)).wrapping_mul(3_266_489_917);
+        let mixed =
+            (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(2_246_822_519)).wrapping_mul(3_266_489_917);
         Rgb([(mixed >> 8) as u8, (mixed >> 16) as u8, (mixed >> 24) as u8])
     });
     let image = blob(&DynamicImage::ImageRgb8(noise), ImageFormat::Png);
@@ -114,7 +120,8 @@ fn can_be_cancelled_while_it_decodes() {
 fn reports_progress_to_the_end() {
     let job = Job::for_test();
     run(&job, Config::default(), picture(600, 400, ImageFormat::Jpeg)).unwrap();
-    let fractions: Vec<_> = job.progress_reports().into_iter().map(|(fraction, _)| fraction.unwrap()).collect();
+    let fractions: Vec<_> =
+        job.progress_reports().into_iter().map(|(fraction, _)| fraction.unwrap()).collect();
     assert!(fractions.is_sorted());
     assert_eq!(fractions.last(), Some(&1.0));
 }

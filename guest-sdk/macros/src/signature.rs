@@ -42,7 +42,7 @@ impl Parameter {
 
 /// What an action returns.
 pub(crate) enum Return {
-    /// `Result<T>`, the whole type.
+    /// `Result<T>` or an alias of it, the whole type.
     One(Type),
     /// `impl Iterator<Item = …>`
     Iterator(Several),
@@ -71,10 +71,9 @@ impl Return {
         if let Some(several) = Self::several(ty, false)? {
             return Ok(several);
         }
-        let Some(segment) = last_segment(ty).filter(|segment| segment.ident == "Result") else {
-            return Err(Error::new(ty.span(), RETURNS));
-        };
-        match first_type(segment).map(|inner| Self::several(inner, true)).transpose()?.flatten() {
+        // `Result`, or an alias of it: what is none is found out by the types.
+        let inner = last_segment(ty).and_then(first_type);
+        match inner.map(|inner| Self::several(inner, true)).transpose()?.flatten() {
             Some(several) => Ok(several),
             None => Ok(Self::One((**ty).clone())),
         }
@@ -97,12 +96,6 @@ impl Return {
                     format!("say what it gives: `{}<Item = Result<T>>`", segment.ident),
                 ));
             };
-            if last_segment(item).is_none_or(|segment| segment.ident != "Result") {
-                return Err(Error::new(
-                    item.span(),
-                    "each item is a `Result`: the work can fail between two of them",
-                ));
-            }
             let several = Several { item: item.clone(), in_result };
             return Ok(Some(if streams { Self::Stream(several) } else { Self::Iterator(several) }));
         }

@@ -4,6 +4,11 @@ use crate::error::{Error, Result};
 use crate::value::{Input, Output, Value};
 
 /// What an action returns, taken apart: the macro knows the type only by its name.
+#[diagnostic::on_unimplemented(
+    message = "an action gives a `Result`, not `{Self}`",
+    label = "not a `Result`",
+    note = "the error is `cjm_guest::Error`, or a type that is `Into<cjm_guest::Error>`; see also `ResultExt`"
+)]
 pub trait ActionResult {
     /// The good case.
     type Output;

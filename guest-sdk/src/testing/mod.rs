@@ -17,7 +17,7 @@
 //! # }
 //! let harness = Harness::<Greeter>::new("{}")?;
 //! assert_eq!(harness.call_json("greet", r#""Ada""#)?, r#""Hello, Ada!""#);
-//! # cjm_guest::Result::Ok(())
+//! # Ok::<(), cjm_guest::Error>(())
 //! ```
 
 pub(crate) mod double;

@@ -1,0 +1,6 @@
+struct Mine;
+
+#[cjm_guest::actions]
+impl Mine {}
+
+fn main() {}

@@ -1,0 +1,22 @@
+use cjm_guest::{NoConfig, Plugin, Result};
+
+struct Mine;
+
+impl Plugin for Mine {
+    type Config = NoConfig;
+
+    fn new(_: NoConfig) -> Result<Self> {
+        Ok(Self)
+    }
+}
+
+struct Opaque;
+
+#[cjm_guest::actions]
+impl Mine {
+    fn run(&self) -> Result<Opaque> {
+        Ok(Opaque)
+    }
+}
+
+fn main() {}
