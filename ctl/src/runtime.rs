@@ -25,8 +25,10 @@ pub(crate) fn block_on<T>(command: impl Future<Output = Result<T>>) -> Result<T>
 /// A host that keeps compiled plugins where the user wants them.
 pub(crate) fn host(args: &CacheArgs, console: &Console) -> Result<Host> {
     if let Some(dir) = &args.cache_dir {
+        // The user named it, so that the user can name another.
         return Host::builder().cache_dir(dir).build().map_err(|error| {
-            Failure::from(error).hint("name another directory with --cache-dir DIR, or use --no-cache")
+            Failure::user(error.to_string())
+                .hint("another directory goes with --cache-dir, none with --no-cache")
         });
     }
     if !args.no_cache

@@ -113,3 +113,10 @@ fn without_an_action_they_are_listed() {
         .code(2)
         .stderr(contains("add").and(contains("divide")).and(contains("evaluate")));
 }
+
+#[test]
+fn a_cache_that_cannot_be_one() {
+    let mut ctl = cjm();
+    ctl.arg("inspect").arg(guest("calculator")).args(["--cache-dir", "/dev/null/cache"]);
+    ctl.assert().code(2).stderr(contains("/dev/null/cache").and(contains("--no-cache")));
+}
