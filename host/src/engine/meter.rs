@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use wasmtime::{StoreContextMut, UpdateDeadline};
+use wasmtime::UpdateDeadline;
 
 /// Why a Store was stopped; the error that its guest ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +35,8 @@ pub(crate) struct Meter {
     slice_by_cpu_clock: AtomicBool,
     /// `used` at which the guest is stopped, in nanoseconds.
     deadline: AtomicU64,
+    /// The wall clock at the end of a slice that it measured, in nanoseconds since `origin`; 0 after other slices.
+    wall_at_end: AtomicU64,
 }
 
 impl Meter {
@@ -46,6 +48,7 @@ impl Meter {
             slice_began: AtomicU64::new(0),
             slice_by_cpu_clock: AtomicBool::new(false),
             deadline: AtomicU64::new(u64::MAX),
+            wall_at_end: AtomicU64::new(0),
         }
     }
 
@@ -82,7 +85,7 @@ impl Meter {
 
     /// What a guest does at an epoch tick: end if it was stopped or has used its CPU time, otherwise let its
     /// neighbours run. The stock yield goes back to the head of the same worker's queue and starves them.
-    pub(crate) fn on_tick<T>(&self, _store: StoreContextMut<'_, T>) -> wasmtime::Result<UpdateDeadline> {
+    pub(crate) fn on_tick(&self) -> wasmtime::Result<UpdateDeadline> {
         if let Some(why) = self.stopped() {
             return Err(wasmtime::Error::new(why));
         }
@@ -96,9 +99,21 @@ impl Meter {
 
     /// Begins the first slice of a call. The wall clock is ten times cheaper to read than the CPU clock, and a slice
     /// ends at the next tick, so that the difference between the two is at most a tick.
-    fn begin_first_slice(&self) {
+    pub(crate) fn begin_first_slice(&self) -> Began {
+        let wall = self.wall();
         self.slice_by_cpu_clock.store(false, Ordering::Relaxed);
-        self.slice_began.store(self.wall(), Ordering::Relaxed);
+        self.slice_began.store(wall, Ordering::Relaxed);
+        Began { wall, used: self.used.load(Ordering::Relaxed) }
+    }
+
+    /// Time on the wall, and CPU time of the Store, since a call began. To be asked when the call has just ended.
+    pub(crate) fn since(&self, began: &Began) -> (Duration, Duration) {
+        let now = match self.wall_at_end.load(Ordering::Relaxed) {
+            0 => self.wall(),
+            at => at,
+        };
+        let used = self.used.load(Ordering::Relaxed);
+        (Duration::from_nanos(now.saturating_sub(began.wall)), Duration::from_nanos(used.saturating_sub(began.used)))
     }
 
     fn begin_slice(&self) {
@@ -107,7 +122,10 @@ impl Meter {
     }
 
     fn end_slice(&self) {
-        let slice = self.slice();
+        let by_cpu_clock = self.slice_by_cpu_clock.load(Ordering::Relaxed);
+        let now = if by_cpu_clock { self.cpu() } else { self.wall() };
+        let slice = now.saturating_sub(self.slice_began.load(Ordering::Relaxed));
+        self.wall_at_end.store(if by_cpu_clock { 0 } else { now }, Ordering::Relaxed);
         // Only the thread that polls the Store writes here.
         self.used.store(self.used.load(Ordering::Relaxed).saturating_add(slice), Ordering::Relaxed);
     }
@@ -139,7 +157,15 @@ impl Meter {
     }
 }
 
-/// A future that runs a guest, measured in slices.
+/// The clocks at the beginning of a call.
+#[derive(Debug)]
+pub(crate) struct Began {
+    wall: u64,
+    used: u64,
+}
+
+/// A future that runs a guest, measured in slices. The first slice was begun by
+/// [`Meter::begin_first_slice`].
 pub(crate) struct Metered<'a, F> {
     meter: &'a Meter,
     guest: Pin<&'a mut F>,
@@ -157,9 +183,7 @@ impl<F: Future> Future for Metered<'_, F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = &mut *self;
-        if std::mem::take(&mut this.first) {
-            this.meter.begin_first_slice();
-        } else {
+        if !std::mem::take(&mut this.first) {
             this.meter.begin_slice();
         }
         let polled = this.guest.as_mut().poll(context);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::plugin::Plugin;
+use super::plugin::{Loaded, Plugin};
 use super::results::ResultStream;
 use super::running::Running;
 use crate::capability::job::{Job, JobLimits};
@@ -22,38 +22,38 @@ pub struct Call {
     plugin: Plugin,
     action: String,
     input: Value,
-    limits: CallLimits,
+    limits: Arc<CallLimits>,
     job: Option<(Arc<str>, u32)>,
 }
 
 impl Call {
     pub(super) fn new(plugin: Plugin, action: &str, input: Value) -> Self {
-        let limits = CallLimits::from(plugin.limits());
+        let limits = plugin.loaded.blueprint.call_limits().clone();
         Self { plugin, action: action.to_owned(), input, limits, job: None }
     }
 
     /// Time on the wall that the call may take from when it begins to run. Default: the instance's `wall-time`.
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.limits.wall_time = Some(limit);
+        Arc::make_mut(&mut self.limits).wall_time = Some(limit);
         self
     }
 
     /// Time in which the guest may compute. Default: the instance's `cpu-time`.
     pub fn cpu_time(mut self, limit: Duration) -> Self {
-        self.limits.cpu_time = Some(limit);
+        Arc::make_mut(&mut self.limits).cpu_time = Some(limit);
         self
     }
 
     /// Fuel that the call may use. The instance must have been loaded with a fuel limit, without which fuel is not
     /// counted. Default: the instance's `fuel`.
     pub fn fuel(mut self, limit: u64) -> Self {
-        self.limits.fuel = Some(limit);
+        Arc::make_mut(&mut self.limits).fuel = Some(limit);
         self
     }
 
     /// Time that the guest has to end by itself once cancellation is requested. Default: the instance's `grace`.
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.limits.grace = grace;
+        Arc::make_mut(&mut self.limits).grace = grace;
         self
     }
 
@@ -69,7 +69,7 @@ impl Call {
     ///
     /// Must be called within a tokio runtime.
     pub fn start(self) -> Running {
-        let job = Arc::new(self.new_job());
+        let job = self.new_job();
         let task = tokio::spawn({
             let job = job.clone();
             async move { self.run_as(job).await }
@@ -82,7 +82,7 @@ impl Call {
     ///
     /// An action that does not stream gives one result. Must be called within a tokio runtime.
     pub fn stream(self) -> ResultStream {
-        let job = Arc::new(self.new_job());
+        let job = self.new_job();
         let (items, batches) =
             Items::new(format!("action `{}` of `{}`", self.action, self.plugin.id()), self.limits.clone());
         let task = tokio::spawn({
@@ -92,72 +92,76 @@ impl Call {
                 let loaded = &plugin.loaded;
                 let action = loaded.prepared.description.action(&self.action);
                 let streams = loaded.blueprint.streams() && action.is_some_and(|action| action.streams);
-                let work = self.work(job)?;
+                let work = loaded.work(&self.action, self.input, self.limits, job)?;
                 if streams {
-                    plugin.loaded.runner.stream(work, items).await
+                    loaded.runner.stream(work, items).await
                 } else {
-                    items.single(plugin.loaded.runner.execute(work).await?).await
+                    items.single(loaded.runner.execute(work).await?).await
                 }
             }
         });
         ResultStream::new(job, batches, task)
     }
 
-    pub(super) async fn run(self) -> Result<Value> {
-        let job = Arc::new(self.new_job());
+    async fn run(self) -> Result<Value> {
+        let job = self.new_job();
         self.run_as(job).await
     }
 
     async fn run_as(self, job: Arc<Job>) -> Result<Value> {
-        let plugin = self.plugin.clone();
-        let work = self.work(job)?;
+        let Self { plugin, action, input, limits, .. } = self;
+        let work = plugin.loaded.work(&action, input, limits, job)?;
         plugin.loaded.runner.execute(work).await
     }
 
-    fn new_job(&self) -> Job {
+    fn new_job(&self) -> Arc<Job> {
         let blueprint = &self.plugin.loaded.blueprint;
+        let Some((id, attempt)) = &self.job else { return blueprint.new_job() };
         let job = Job::new(blueprint.sinks().clone(), JobLimits::from(blueprint.limits()));
-        match &self.job {
-            Some((id, attempt)) => job.named(id.clone(), *attempt),
-            None => job,
-        }
+        Arc::new(job.named(id.clone(), *attempt))
     }
+}
 
-    /// Holds the call against what is known before the guest runs.
-    fn work(self, job: Arc<Job>) -> Result<Work> {
-        let loaded = &self.plugin.loaded;
-        if !loaded.enabled.load(Ordering::Acquire) {
-            return Err(Error::Disabled { plugin: loaded.id.to_string() });
+impl Loaded {
+    /// Holds a call against what is known before the guest runs.
+    pub(super) fn work(
+        &self,
+        action: &str,
+        input: Value,
+        limits: Arc<CallLimits>,
+        job: Arc<Job>,
+    ) -> Result<Work> {
+        if !self.enabled.load(Ordering::Acquire) {
+            return Err(Error::Disabled { plugin: self.id.to_string() });
         }
-        let limits = loaded.blueprint.limits();
-        if self.limits.fuel.is_some() && limits.fuel.is_none() {
+        let of_instance = self.blueprint.limits();
+        if limits.fuel.is_some() && of_instance.fuel.is_none() {
             return Err(Error::invalid(format!(
                 "`{}` was loaded without a fuel limit, so that its fuel is not counted; load it with one",
-                loaded.id
+                self.id
             )));
         }
-        let description = &loaded.prepared.description;
-        let Some((action, name)) =
-            description.actions.iter().zip(&loaded.actions).find(|(action, _)| action.name == self.action)
-        else {
-            return Err(description.unknown_action(&self.action));
+        let description = &self.prepared.description;
+        let mut actions = description.actions.iter().zip(&self.actions);
+        let Some((known, name)) = actions.find(|(known, _)| known.name == action) else {
+            return Err(description.unknown_action(action));
         };
-        let size = self.input.len() as u64;
-        if size > limits.input_bytes {
+        let size = input.len() as u64;
+        if size > of_instance.input_bytes {
             return Err(Error::exhausted(
                 ResourceKind::Input,
                 format!(
                     "the input of action `{name}` is {size} bytes long, over the limit of {}; raise `input-bytes`",
-                    limits.input_bytes
+                    of_instance.input_bytes
                 ),
                 Some(size),
-                Some(limits.input_bytes),
+                Some(of_instance.input_bytes),
             ));
         }
-        if let Value::Json(text) = &self.input {
-            action.validate_input_json(text)?;
+        if let Value::Json(text) = &input {
+            known.validate_input_json(text)?;
         }
-        Ok(Work { job, limits: self.limits, action: name.clone(), input: self.input })
+        Ok(Work { job, limits, action: name.clone(), input })
     }
 }
 

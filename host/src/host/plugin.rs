@@ -99,7 +99,10 @@ impl Plugin {
     /// Dropping the future drops the instance; the next call makes a new one. To let the guest end by itself, use
     /// [`Call::start`] and [`Running::cancel`](crate::Running::cancel).
     pub async fn execute(&self, action: &str, input: impl Into<Value>) -> Result<Value> {
-        self.call(action, input).run().await
+        let blueprint = &self.loaded.blueprint;
+        let (limits, job) = (blueprint.call_limits().clone(), blueprint.new_job());
+        let work = self.loaded.work(action, input.into(), limits, job)?;
+        self.loaded.runner.execute(work).await
     }
 
     /// Starts to make a call with options.

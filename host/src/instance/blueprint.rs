@@ -6,7 +6,8 @@ use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 use super::live::Live;
 use super::state::{self, State};
-use crate::capability::job::Sinks;
+use super::runner::CallLimits;
+use crate::capability::job::{Job, JobLimits, Sinks};
 use crate::capability::secrets::SecretsCtx;
 use crate::catalog::Description;
 use crate::engine::TickingEngine;
@@ -127,6 +128,8 @@ impl ExportIndices {
 pub(crate) struct Blueprint {
     pub(super) catalogued: Catalogued,
     pub(super) limits: Limits,
+    /// The limits of a call that changes none.
+    pub(super) call_limits: Arc<CallLimits>,
     pub(super) sinks: Arc<Sinks>,
     pub(super) secrets: SecretsCtx,
     config: Mutex<Arc<str>>,
@@ -141,7 +144,8 @@ impl Blueprint {
         secrets: SecretsCtx,
         config: Arc<str>,
     ) -> Self {
-        Self { catalogued, limits, sinks, secrets, config: Mutex::new(config) }
+        let call_limits = Arc::new(CallLimits::from(&limits));
+        Self { catalogued, limits, call_limits, sinks, secrets, config: Mutex::new(config) }
     }
 
     pub(crate) fn config(&self) -> Arc<str> {
@@ -154,6 +158,15 @@ impl Blueprint {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    pub(crate) fn call_limits(&self) -> &Arc<CallLimits> {
+        &self.call_limits
+    }
+
+    /// A job without a name.
+    pub(crate) fn new_job(&self) -> Arc<Job> {
+        Arc::new(Job::new(self.sinks.clone(), JobLimits::from(&self.limits)))
     }
 
     pub(crate) fn sinks(&self) -> &Arc<Sinks> {

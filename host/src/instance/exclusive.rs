@@ -13,6 +13,7 @@ use super::convert;
 use super::live::{Hook, Live};
 use super::runner::{Work, closed, turn, what};
 use super::stream::{Items, serve};
+use crate::capability::job::Job;
 use crate::error::{Error, Result};
 use crate::event::CancelPhase;
 use crate::value::Value;
@@ -31,40 +32,52 @@ enum Slot {
 
 impl Exclusive {
     pub(super) async fn start(blueprint: Arc<Blueprint>) -> Result<Self> {
-        let live = Live::start(&blueprint).await?;
+        let live = Live::start(&blueprint, None).await?;
         Ok(Self { blueprint, slot: Mutex::new(Slot::Alive(Box::new(live))) })
     }
 
     pub(super) async fn execute(&self, work: Work) -> Result<Value> {
         let mut slot = self.enter(&work).await?;
-        let mut live = self.take(&mut slot).await?;
+        let mut live = self.take(&mut slot, Some(&work.job)).await?;
         let Work { job, limits, action, input } = work;
         let what = || what(&action, &job);
         let input = convert::to_guest(input);
         let ended = live.execute(&self.blueprint.catalogued, &job, &limits, &action, &input, what).await;
-        // The input of a long job may be large, and what comes next may take a while.
-        drop(input);
-        let ended = self.settle(&mut slot, live, ended, &job).await;
-        drop(slot);
-        job.finish();
-        let value = ended?.map_err(|error| convert::error_from_guest(&what(), error))?;
-        convert::from_guest(what, value, limits.output_bytes)
+        match ended {
+            Ok(outcome) => {
+                *slot = Slot::Alive(live);
+                drop(slot);
+                let value = outcome.map_err(|error| convert::error_from_guest(&what(), error))?;
+                convert::from_guest(what, value, limits.output_bytes)
+            }
+            Err(error) => {
+                // A new instance may take a while, and the input may be large.
+                drop(input);
+                Box::pin(self.replace(&mut slot, live, &error, &job)).await;
+                Err(error)
+            }
+        }
     }
 
     pub(super) async fn stream(&self, work: Work, items: Items) -> Result<()> {
         let mut slot = self.enter(&work).await?;
-        let mut live = self.take(&mut slot).await?;
-        let ended = stream(&self.blueprint, &mut live, &work, items).await;
-        let ended = self.settle(&mut slot, live, ended, &work.job).await;
-        drop(slot);
-        work.job.finish();
-        ended?.map_err(|error| convert::error_from_guest(&work.what(), error))
+        let mut live = self.take(&mut slot, Some(&work.job)).await?;
+        match stream(&self.blueprint, &mut live, &work, items).await {
+            Ok(outcome) => {
+                *slot = Slot::Alive(live);
+                outcome.map_err(|error| convert::error_from_guest(&work.what(), error))
+            }
+            Err(error) => {
+                self.replace(&mut slot, live, &error, &work.job).await;
+                Err(error)
+            }
+        }
     }
 
     pub(super) async fn hook(&self, hook: Hook<'_>) -> Result<()> {
         let Some(indices) = &self.blueprint.catalogued.exports.lifecycle else { return Ok(()) };
         let mut slot = self.slot.lock().await;
-        let mut live = self.take(&mut slot).await?;
+        let mut live = self.take(&mut slot, None).await?;
         match live.hook(&self.blueprint, indices, hook).await {
             Ok(outcome) => {
                 *slot = Slot::Alive(live);
@@ -80,7 +93,7 @@ impl Exclusive {
 
     pub(super) async fn reconfigure(&self, config: Arc<str>) -> Result<()> {
         let mut slot = self.slot.lock().await;
-        let mut live = self.take(&mut slot).await?;
+        let mut live = self.take(&mut slot, None).await?;
         let old = self.blueprint.config();
         if let Some(indices) = &self.blueprint.catalogued.exports.lifecycle {
             let hook = Hook::Reconfigure { old: &old, new: &config };
@@ -92,7 +105,7 @@ impl Exclusive {
         }
         drop(live);
         self.blueprint.set_config(config);
-        match Live::start(&self.blueprint).await {
+        match Live::start(&self.blueprint, None).await {
             Ok(live) => {
                 *slot = Slot::Alive(Box::new(live));
                 Ok(())
@@ -119,13 +132,12 @@ impl Exclusive {
             Ok(_) => Err(Error::Cancelled { what: work.what(), forced: false }),
             Err(_) => turn(&work.job, || work.what(), self.slot.lock()).await,
         }
-        .inspect_err(|_| work.job.finish())
     }
 
-    async fn take(&self, slot: &mut Slot) -> Result<Box<Live>> {
+    async fn take(&self, slot: &mut Slot, job: Option<&Arc<Job>>) -> Result<Box<Live>> {
         match std::mem::replace(slot, Slot::Dead) {
             Slot::Alive(live) => Ok(live),
-            Slot::Dead => Ok(Box::new(Live::start(&self.blueprint).await?)),
+            Slot::Dead => Ok(Box::new(Box::pin(Live::start(&self.blueprint, job)).await?)),
             Slot::Closed => {
                 *slot = Slot::Closed;
                 Err(closed(&self.blueprint))
@@ -133,18 +145,8 @@ impl Exclusive {
         }
     }
 
-    /// Puts the instance back after a call, or a new one in its place if the engine gave up on it.
-    async fn settle<T>(
-        &self,
-        slot: &mut Slot,
-        live: Box<Live>,
-        ended: Result<T>,
-        job: &crate::capability::job::Job,
-    ) -> Result<T> {
-        let Err(error) = ended else {
-            *slot = Slot::Alive(live);
-            return ended;
-        };
+    /// Puts a new instance in the place of one that the engine gave up on.
+    async fn replace(&self, slot: &mut Slot, live: Box<Live>, error: &Error, job: &Job) {
         let forced = matches!(error, Error::Cancelled { forced: true, .. });
         if forced {
             job.enter(CancelPhase::Forced);
@@ -153,12 +155,11 @@ impl Exclusive {
         if self.revive(slot).await && forced {
             job.enter(CancelPhase::Reloaded);
         }
-        Err(error)
     }
 
     /// Makes a new instance. One that cannot be made now is made, or its error told, at the next call.
     async fn revive(&self, slot: &mut Slot) -> bool {
-        match Live::start(&self.blueprint).await {
+        match Live::start(&self.blueprint, None).await {
             Ok(live) => {
                 *slot = Slot::Alive(Box::new(live));
                 true

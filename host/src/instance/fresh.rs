@@ -23,40 +23,38 @@ pub(crate) struct Fresh {
 
 impl Fresh {
     pub(super) async fn start(blueprint: Arc<Blueprint>) -> Result<Self> {
-        drop(Live::start(&blueprint).await?);
+        drop(Live::start(&blueprint, None).await?);
         let concurrency = blueprint.limits.max_concurrency.max(1);
         Ok(Self { blueprint, permits: Semaphore::new(concurrency as usize), concurrency })
     }
 
     pub(super) async fn execute(&self, work: Work) -> Result<Value> {
         let permit = self.enter(&work).await?;
+        let mut live = Live::start(&self.blueprint, Some(&work.job)).await?;
         let Work { job, limits, action, input } = work;
         let what = || what(&action, &job);
-        let mut live = Live::start(&self.blueprint).await?;
         let input = convert::to_guest(input);
         let ended = live.execute(&self.blueprint.catalogued, &job, &limits, &action, &input, what).await;
         drop(input);
         leave(live, &ended, &job);
         drop(permit);
-        job.finish();
         let value = ended?.map_err(|error| convert::error_from_guest(&what(), error))?;
         convert::from_guest(what, value, limits.output_bytes)
     }
 
     pub(super) async fn stream(&self, work: Work, items: Items) -> Result<()> {
         let permit = self.enter(&work).await?;
-        let mut live = Live::start(&self.blueprint).await?;
+        let mut live = Live::start(&self.blueprint, Some(&work.job)).await?;
         let ended = stream(&self.blueprint, &mut live, &work, items).await;
         leave(live, &ended, &work.job);
         drop(permit);
-        work.job.finish();
         ended?.map_err(|error| convert::error_from_guest(&work.what(), error))
     }
 
     pub(super) async fn reconfigure(&self, config: Arc<str>) -> Result<()> {
         let old = self.blueprint.config();
         self.blueprint.set_config(config);
-        match Live::start(&self.blueprint).await {
+        match Live::start(&self.blueprint, None).await {
             Ok(_) => Ok(()),
             Err(error) => {
                 self.blueprint.set_config(old);
@@ -76,7 +74,6 @@ impl Fresh {
         turn(&work.job, || work.what(), self.permits.acquire())
             .await
             .and_then(|permit| permit.map_err(|_| closed(&self.blueprint)))
-            .inspect_err(|_| work.job.finish())
     }
 }
 

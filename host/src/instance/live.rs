@@ -1,5 +1,6 @@
 //! An instance that is alive: a Store, and the functions that it exports.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use wasmtime::Store;
@@ -14,7 +15,7 @@ use crate::capability::bindings::{exported, types};
 use crate::capability::job::{CallStats, Job, JobLimits, Sinks, Stopper};
 use crate::capability::secrets::SecretsCtx;
 use crate::catalog::Description;
-use crate::engine::{FailureContext, classify};
+use crate::engine::{Began, FailureContext, classify};
 use crate::error::{Error, Result};
 use crate::event::EventBus;
 use crate::policy::Limits;
@@ -45,59 +46,59 @@ pub(super) enum Hook<'a> {
 }
 
 impl Live {
-    /// Makes and initializes an instance.
-    pub(super) async fn start(blueprint: &Blueprint) -> Result<Self> {
+    /// Makes and initializes an instance, on behalf of a job where one waits for it.
+    pub(super) async fn start(blueprint: &Blueprint, job: Option<&Arc<Job>>) -> Result<Self> {
         let id = &blueprint.sinks.instance;
-        let limits = CallLimits::from(&blueprint.limits);
-        let job = Arc::new(Job::new(blueprint.sinks.clone(), JobLimits::from(&blueprint.limits)));
-        let mut live =
-            Self::instantiate(&blueprint.catalogued, id, &blueprint.limits, blueprint.secrets.clone())
-                .await?;
-        let config = blueprint.config();
+        let own;
+        let job = match job {
+            Some(job) => job,
+            None => {
+                own = blueprint.new_job();
+                &own
+            }
+        };
         let what = || format!("initialization of `{id}`");
+        let secrets = blueprint.secrets.clone();
+        let mut live = Self::instantiate(&blueprint.catalogued, &blueprint.limits, secrets, job, &what).await?;
         let initialize: TypedFunc<(&str,), (Outcome<()>,)> =
-            live.function(&blueprint.catalogued.exports.initialize, what)?;
-        let outcome = live
-            .run(&blueprint.catalogued, &job, &limits, what, async move |store| {
-                initialize.call_async(store, (&config,)).await
-            })
-            .await;
-        job.finish();
-        outcome?.0.map_err(|error| convert::error_from_guest(&what(), error))?;
+            live.function(&blueprint.catalogued.exports.initialize, &what)?;
+        let config = blueprint.config();
+        let ended = live.run(&blueprint.catalogued, job, &blueprint.call_limits, &what, async |store| {
+            initialize.call_async(store, (&config,)).await
+        });
+        ended.await?.0.map_err(|error| convert::error_from_guest(&what(), error))?;
         Ok(live)
     }
 
     /// Asks a plugin what it is. The Store has no secrets and no job, and is gone afterwards.
-    pub(super) async fn describe(
-        catalogued: &Catalogued,
-        name: &str,
-        limits: &Limits,
-    ) -> Result<Description> {
-        let mut live = Self::instantiate(catalogued, name, limits, SecretsCtx::default()).await?;
-        let what = || format!("description of {name}");
-        let describe: TypedFunc<(), (exported::Description,)> =
-            live.function(&catalogued.exports.describe, what)?;
+    pub(super) async fn describe(catalogued: &Catalogued, name: &str, limits: &Limits) -> Result<Description> {
         let sinks = Sinks { instance: name.into(), plugin: EventBus::default(), host: Arc::default() };
-        let job = Job::new(Arc::new(sinks), JobLimits::from(limits));
-        let call = supervise(
-            &catalogued.engine.ticker,
-            &live.stopper.meter,
-            &job,
-            limits.wall_time,
-            limits.grace,
-            describe.call_async(&mut live.store, ()),
-        );
-        match call.await {
+        let job = Arc::new(Job::new(Arc::new(sinks), JobLimits::from(limits)));
+        let what = || format!("description of {name}");
+        let mut live = Self::instantiate(catalogued, limits, SecretsCtx::default(), &job, &what).await?;
+        let describe: TypedFunc<(), (exported::Description,)> =
+            live.function(&catalogued.exports.describe, &what)?;
+        let limits = CallLimits::from(limits);
+        let (meter, ticker) = (live.stopper.meter.clone(), &catalogued.engine.ticker);
+        meter.begin_first_slice();
+        let ended = {
+            let guest = pin!(describe.call_async(&mut live.store, ()));
+            supervise(ticker, &meter, &job, &limits, guest).await
+        };
+        match ended {
             Ok((description,)) => Description::new(name, convert::description(description)),
-            Err(error) => Err(live.failure(&error, &CallLimits::from(limits), what)),
+            Err(error) => Err(live.failure(&error, &limits, what)),
         }
     }
 
+    /// Makes a Store and an instance in it, under the limits of a call: a component may run code as it is
+    /// instantiated.
     async fn instantiate(
         catalogued: &Catalogued,
-        name: &str,
         limits: &Limits,
         secrets: SecretsCtx,
+        job: &Arc<Job>,
+        what: &impl Fn() -> String,
     ) -> Result<Self> {
         let engine = &catalogued.engine.engine;
         let mut store = Store::new(engine, State::new(limits, secrets));
@@ -105,28 +106,29 @@ impl Live {
         let transfer = limits.output_bytes.max(limits.input_bytes).saturating_add(TRANSFER_SLACK_BYTES);
         store.set_hostcall_fuel(usize::try_from(transfer).unwrap_or(usize::MAX));
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|store| {
-            let meter = store.data().meter.clone();
-            meter.on_tick(store)
+        let meter = store.data().meter.clone();
+        store.epoch_deadline_callback({
+            let meter = meter.clone();
+            move |_| meter.on_tick()
         });
-        let call_limits = CallLimits::from(limits);
-        if let Some(fuel) = call_limits.fuel {
+        let limits = CallLimits::from(limits);
+        if let Some(fuel) = limits.fuel {
             // The engine was chosen for it; a Store that cannot count would run without a limit.
             store
                 .set_fuel(fuel)
                 .map_err(|error| Error::fatal(format!("fuel cannot be counted: {error:#}")))?;
         }
-        let meter = store.data().meter.clone();
         meter.set_deadline(limits.cpu_time);
-        // Instantiation runs guest code too: a start function may spin.
-        let _ticking = catalogued.engine.ticker.hold();
-        let what = || format!("instantiation of {name}");
-        let instance = match catalogued.pre.instantiate_async(&mut store).await {
-            Ok(instance) => instance,
-            Err(error) => return Err(failure(&store, &error, &call_limits, what)),
+        let stopper = Arc::new(Stopper { meter: meter.clone(), engine: engine.clone() });
+        job.cancellation().attach(&stopper);
+        meter.begin_first_slice();
+        let ended = {
+            let guest = pin!(catalogued.pre.instantiate_async(&mut store));
+            supervise(&catalogued.engine.ticker, &meter, job, &limits, guest).await
         };
+        job.cancellation().detach();
+        let instance = ended.map_err(|error| failure(&store, &error, &limits, what))?;
         let execute = function(&mut store, &instance, &catalogued.exports.execute, what)?;
-        let stopper = Arc::new(Stopper { meter, engine: engine.clone() });
         Ok(Self { store, instance, execute, stopper })
     }
 
@@ -156,10 +158,9 @@ impl Live {
         indices: &LifecycleIndices,
         hook: Hook<'_>,
     ) -> Result<Outcome<()>> {
-        let id = blueprint.sinks.instance.clone();
-        let job = Arc::new(Job::new(blueprint.sinks.clone(), JobLimits::from(&blueprint.limits)));
-        let limits = CallLimits::from(&blueprint.limits);
-        let catalogued = &blueprint.catalogued;
+        let id = &blueprint.sinks.instance;
+        let job = blueprint.new_job();
+        let (catalogued, limits) = (&blueprint.catalogued, &blueprint.call_limits);
         let name = match hook {
             Hook::Prefetch => "prefetch",
             Hook::Reconfigure { .. } => "reconfigure",
@@ -171,7 +172,7 @@ impl Live {
         let outcome = match hook {
             Hook::Prefetch => {
                 let function: TypedFunc<(), (Outcome<()>,)> = self.function(&indices.prefetch, what)?;
-                let run = self.run(catalogued, &job, &limits, what, async move |store| {
+                let run = self.run(catalogued, &job, limits, what, async move |store| {
                     function.call_async(store, ()).await
                 });
                 run.await.map(|(outcome,)| outcome)
@@ -179,7 +180,7 @@ impl Live {
             Hook::Reconfigure { old, new } => {
                 let function: TypedFunc<(&str, &str), (Outcome<()>,)> =
                     self.function(&indices.reconfigure, what)?;
-                let run = self.run(catalogued, &job, &limits, what, async move |store| {
+                let run = self.run(catalogued, &job, limits, what, async move |store| {
                     function.call_async(store, (old, new)).await
                 });
                 run.await.map(|(outcome,)| outcome)
@@ -191,7 +192,7 @@ impl Live {
                     _ => &indices.shutdown,
                 };
                 let function: TypedFunc<(), ()> = self.function(index, what)?;
-                let run = self.run(catalogued, &job, &limits, what, async move |store| {
+                let run = self.run(catalogued, &job, limits, what, async move |store| {
                     function.call_async(store, ()).await
                 });
                 run.await.map(Ok)
@@ -211,10 +212,11 @@ impl Live {
         guest: impl AsyncFnOnce(&mut Store<State>) -> wasmtime::Result<T>,
     ) -> Result<T> {
         let began = self.begin(job, limits)?;
-        let meter = self.stopper.meter.clone();
-        let ticker = &catalogued.engine.ticker;
-        let ended =
-            supervise(ticker, &meter, job, limits.wall_time, limits.grace, guest(&mut self.store)).await;
+        let stopper = self.stopper.clone();
+        let ended = {
+            let guest = pin!(guest(&mut self.store));
+            supervise(&catalogued.engine.ticker, &stopper.meter, job, limits, guest).await
+        };
         self.end(job, limits, &began);
         ended.map_err(|error| self.failure(&error, limits, what))
     }
@@ -237,18 +239,19 @@ impl Live {
         state.stdio.begin_call();
         state.jobs.begin(Some(job.clone()));
         job.cancellation().attach(&self.stopper);
-        Ok(Began { at: std::time::Instant::now(), cpu })
+        Ok(self.stopper.meter.begin_first_slice())
     }
 
     fn end(&mut self, job: &Job, limits: &CallLimits, began: &Began) {
+        let (wall, cpu) = self.stopper.meter.since(began);
         job.cancellation().detach();
         let fuel_left = limits.fuel.and_then(|_| self.store.get_fuel().ok());
         let state = self.store.data_mut();
         state.stdio.end_call();
         state.jobs.begin(None);
         job.measured(CallStats {
-            wall: began.at.elapsed(),
-            cpu: self.stopper.meter.cpu_time().saturating_sub(began.cpu),
+            wall,
+            cpu,
             memory_bytes: state.limiter.memory_bytes(),
             peak_memory_bytes: state.limiter.peak_memory_bytes(),
             fuel_used: limits.fuel.zip(fuel_left).map(|(limit, left)| limit.saturating_sub(left)),
@@ -280,11 +283,6 @@ impl Live {
     {
         function(&mut self.store, &self.instance, index, what)
     }
-}
-
-struct Began {
-    at: std::time::Instant,
-    cpu: std::time::Duration,
 }
 
 fn failure(

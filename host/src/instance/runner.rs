@@ -44,7 +44,7 @@ impl From<&Limits> for CallLimits {
 /// One call, ready to run: validated, and with a job that watchers may hold already.
 pub(crate) struct Work {
     pub(crate) job: Arc<Job>,
-    pub(crate) limits: CallLimits,
+    pub(crate) limits: Arc<CallLimits>,
     pub(crate) action: Arc<str>,
     pub(crate) input: Value,
 }
@@ -77,21 +77,29 @@ impl Runner {
         })
     }
 
+    /// Runs an action. The futures of the modes are boxed but for the most frequent one, which they would make
+    /// larger, and with it slower to hand around.
     pub(crate) async fn execute(&self, work: Work) -> Result<Value> {
-        match self {
+        let job = work.job.clone();
+        let ended = match self {
             Runner::Exclusive(runner) => runner.execute(work).await,
-            Runner::Shared(runner) => runner.execute(work).await,
-            Runner::Fresh(runner) => runner.execute(work).await,
-        }
+            Runner::Shared(runner) => Box::pin(runner.execute(work)).await,
+            Runner::Fresh(runner) => Box::pin(runner.execute(work)).await,
+        };
+        job.finish();
+        ended
     }
 
     /// Runs an action whose results go to `items` as they come; ends when the guest has.
     pub(crate) async fn stream(&self, work: Work, items: Items) -> Result<()> {
-        match self {
+        let job = work.job.clone();
+        let ended = match self {
             Runner::Exclusive(runner) => runner.stream(work, items).await,
             Runner::Shared(runner) => runner.stream(work, items).await,
             Runner::Fresh(runner) => runner.stream(work, items).await,
-        }
+        };
+        job.finish();
+        ended
     }
 
     /// Has the plugin fetch what its first job would wait for; nothing where it has no such hook.

@@ -18,7 +18,7 @@ use super::blueprint::Blueprint;
 use super::convert;
 use super::exclusive::shut_down;
 use super::live::{ExecuteOwned, ExecuteStream, Hook, Live};
-use super::runner::{Work, closed, turn};
+use super::runner::{CallLimits, Work, closed, turn};
 use super::state::State;
 use super::stream::{Items, serve};
 use crate::capability::job::{CallStats, Job, Stopper};
@@ -51,7 +51,7 @@ enum Reply {
 
 impl Shared {
     pub(super) async fn start(blueprint: Arc<Blueprint>) -> Result<Self> {
-        let live = Live::start(&blueprint).await?;
+        let live = Live::start(&blueprint, None).await?;
         let (sender, receiver) = mpsc::channel(1);
         let driver = Driver { blueprint: blueprint.clone(), live: Some(Box::new(live)), receiver };
         tokio::spawn(driver.run());
@@ -85,7 +85,7 @@ impl Shared {
         let job = work.job.clone();
         let what = work.what();
         let sent = turn(&job, || what.clone(), self.sender.reserve()).await;
-        let ended = match sent {
+        match sent {
             Ok(Ok(permit)) => {
                 let abandoned = CancelOnDrop(Some(&job));
                 permit.send(Message::Call(Box::new(Call { work, reply })));
@@ -95,9 +95,7 @@ impl Shared {
             }
             Ok(Err(_)) => Err(closed(&self.blueprint)),
             Err(cancelled) => Err(cancelled),
-        };
-        job.finish();
-        ended
+        }
     }
 
     async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T> {
@@ -194,6 +192,7 @@ impl Driver {
                     .await
             };
             let mut guest = std::pin::pin!(guest);
+            round.stopper.meter.begin_first_slice();
             let mut guest = Metered::new(&round.stopper.meter, guest.as_mut());
             let mut watches = FuturesUnordered::new();
             loop {
@@ -233,12 +232,12 @@ impl Driver {
     async fn live(&mut self) -> Result<Box<Live>> {
         match self.live.take() {
             Some(live) => Ok(live),
-            None => Ok(Box::new(Live::start(&self.blueprint).await?)),
+            None => Ok(Box::new(Live::start(&self.blueprint, None).await?)),
         }
     }
 
     async fn revive(&mut self, round: &Round) {
-        match Live::start(&self.blueprint).await {
+        match Live::start(&self.blueprint, None).await {
             Ok(live) => self.live = Some(Box::new(live)),
             Err(error) => {
                 tracing::warn!(instance = &*self.blueprint.sinks.instance, %error, "an instance could not be made anew");
@@ -269,7 +268,7 @@ impl Driver {
             }
         }
         self.blueprint.set_config(config);
-        match Live::start(&self.blueprint).await {
+        match Live::start(&self.blueprint, None).await {
             Ok(live) => {
                 self.live = Some(Box::new(live));
                 Ok(())
@@ -303,7 +302,7 @@ struct Round {
 
 struct InFlight {
     job: Arc<Job>,
-    limits: super::runner::CallLimits,
+    limits: Arc<CallLimits>,
     what: String,
     began: Instant,
     timed_out: AtomicBool,

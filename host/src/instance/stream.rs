@@ -3,6 +3,7 @@
 //! The guest writes no faster than the caller reads. Items travel in the batches in which the guest wrote them.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures::channel::mpsc;
@@ -28,7 +29,7 @@ const BATCHES: usize = 2;
 pub(crate) struct Items {
     sender: mpsc::Sender<Vec<Value>>,
     what: String,
-    limits: CallLimits,
+    limits: Arc<CallLimits>,
     items: u64,
     bytes: u64,
 }
@@ -38,7 +39,7 @@ pub(crate) type StreamEnd = mpsc::Receiver<Vec<Value>>;
 
 impl Items {
     /// `what` names the work in errors.
-    pub(crate) fn new(what: String, limits: CallLimits) -> (Self, StreamEnd) {
+    pub(crate) fn new(what: String, limits: Arc<CallLimits>) -> (Self, StreamEnd) {
         let (sender, receiver) = mpsc::channel(BATCHES);
         (Self { sender, what, limits, items: 0, bytes: 0 }, receiver)
     }

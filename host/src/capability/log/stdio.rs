@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -39,6 +40,8 @@ struct Shared {
     target: &'static str,
     keeps_tail: bool,
     current: Current,
+    /// Whether anything was written since the last call began; most calls print nothing.
+    used: AtomicBool,
     buffer: Mutex<Buffer>,
 }
 
@@ -56,6 +59,7 @@ impl Stdio {
                 target,
                 keeps_tail,
                 current: current.clone(),
+                used: AtomicBool::new(false),
                 buffer: Mutex::default(),
             }),
         };
@@ -68,13 +72,20 @@ impl Stdio {
     }
 
     pub(crate) fn begin_call(&self) {
-        self.stderr.buffer().tail.clear();
+        for pipe in [&self.stdout, &self.stderr] {
+            if pipe.shared.used.swap(false, Ordering::Relaxed) {
+                pipe.buffer().tail.clear();
+            }
+        }
     }
 
     /// Tells the lines that were begun and not ended.
     pub(crate) fn end_call(&self) {
-        self.stdout.flush();
-        self.stderr.flush();
+        for pipe in [&self.stdout, &self.stderr] {
+            if pipe.shared.used.load(Ordering::Relaxed) {
+                pipe.flush();
+            }
+        }
     }
 }
 
@@ -84,6 +95,7 @@ impl StdioPipe {
     }
 
     fn write(&self, bytes: &[u8]) {
+        self.shared.used.store(true, Ordering::Relaxed);
         let mut buffer = self.buffer();
         if self.shared.keeps_tail {
             keep_tail(&mut buffer.tail, bytes);
