@@ -9,6 +9,8 @@
 
 mod guests;
 mod memory;
+#[cfg(doctest)]
+mod pages;
 
 pub use guests::guest;
 pub use memory::resident_bytes;

@@ -1,0 +1,13 @@
+//! The Rust on the pages for people is compiled as documentation tests.
+
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
+#[doc = include_str!("../../docs/embedding.md")]
+mod embedding {}
+
+#[doc = include_str!("../../docs/limits-and-cancellation.md")]
+mod limits_and_cancellation {}
+
+#[doc = include_str!("../../docs/writing-plugins.md")]
+mod writing_plugins {}
