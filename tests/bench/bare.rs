@@ -7,7 +7,7 @@ use wasmtime::component::{
     Component, ComponentType, FutureReader, InstancePre, Lift, Linker, Lower, ResourceTable, StreamReader,
     TypedFunc,
 };
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 #[derive(ComponentType, Lift, Lower, Clone)]
@@ -117,11 +117,6 @@ pub struct Instance {
 
 impl Bare {
     pub fn new() -> Self {
-        Self::with(true)
-    }
-
-    /// `concurrency` is what async exports need; without it synchronous calls are faster.
-    pub fn with(concurrency: bool) -> Self {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(4000)
             .total_core_instances(16_000)
@@ -129,11 +124,12 @@ impl Bare {
             .total_tables(8000)
             .total_stacks(4000)
             .linear_memory_keep_resident(64 << 10)
-            .table_keep_resident(16 << 10);
+            .table_keep_resident(16 << 10)
+            .max_unused_warm_slots(64)
+            .pagemap_scan(Enabled::Auto);
         let mut config = Config::new();
         config
-            .wasm_component_model_async(concurrency)
-            .concurrency_support(concurrency)
+            .wasm_component_model_async(true)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         let engine = Engine::new(&config).unwrap();
         let mut linker = Linker::new(&engine);

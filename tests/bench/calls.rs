@@ -139,27 +139,3 @@ fn fresh(runtime: &Runtime, criterion: &mut Criterion) {
         });
     });
 }
-
-/// What a call costs in wasmtime itself, with and without a stack of its own.
-fn synchronous(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("plain");
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let bare = Bare::with(false);
-    let mut instance = runtime.block_on(bare.instantiate(&bare.link(&bare.compile(&guest("echo")))));
-    let input = bare::blob(1 << 10);
-    let execute = instance.execute;
-    group.bench_function("call", |bencher| {
-        bencher.iter(|| execute.call(&mut instance.store, ("echo", &input.clone())).unwrap());
-    });
-    group.bench_function("call_async", |bencher| {
-        bencher.iter_custom(|iterations| {
-            runtime.block_on(async {
-                let began = Instant::now();
-                for _ in 0..iterations {
-                    instance.echo(&input.clone()).await;
-                }
-                began.elapsed()
-            })
-        });
-    });
-}

@@ -113,7 +113,10 @@ impl Meter {
             at => at,
         };
         let used = self.used.load(Ordering::Relaxed);
-        (Duration::from_nanos(now.saturating_sub(began.wall)), Duration::from_nanos(used.saturating_sub(began.used)))
+        (
+            Duration::from_nanos(now.saturating_sub(began.wall)),
+            Duration::from_nanos(used.saturating_sub(began.used)),
+        )
     }
 
     fn begin_slice(&self) {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 use super::live::Live;
-use super::state::{self, State};
 use super::runner::CallLimits;
+use super::state::{self, State};
 use crate::capability::job::{Job, JobLimits, Sinks};
 use crate::capability::secrets::SecretsCtx;
 use crate::catalog::Description;

@@ -59,7 +59,8 @@ impl Live {
         };
         let what = || format!("initialization of `{id}`");
         let secrets = blueprint.secrets.clone();
-        let mut live = Self::instantiate(&blueprint.catalogued, &blueprint.limits, secrets, job, &what).await?;
+        let mut live =
+            Self::instantiate(&blueprint.catalogued, &blueprint.limits, secrets, job, &what).await?;
         let initialize: TypedFunc<(&str,), (Outcome<()>,)> =
             live.function(&blueprint.catalogued.exports.initialize, &what)?;
         let config = blueprint.config();
@@ -71,7 +72,11 @@ impl Live {
     }
 
     /// Asks a plugin what it is. The Store has no secrets and no job, and is gone afterwards.
-    pub(super) async fn describe(catalogued: &Catalogued, name: &str, limits: &Limits) -> Result<Description> {
+    pub(super) async fn describe(
+        catalogued: &Catalogued,
+        name: &str,
+        limits: &Limits,
+    ) -> Result<Description> {
         let sinks = Sinks { instance: name.into(), plugin: EventBus::default(), host: Arc::default() };
         let job = Arc::new(Job::new(Arc::new(sinks), JobLimits::from(limits)));
         let what = || format!("description of {name}");

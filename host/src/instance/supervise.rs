@@ -27,6 +27,15 @@ pub(super) async fn supervise<T>(
     if let Poll::Ready(ended) = futures::poll!(&mut guest) {
         return ended;
     }
+    // Boxed, because what is seldom needed would make the future of every call larger.
+    Box::pin(wait(job, limits, guest)).await
+}
+
+async fn wait<T>(
+    job: &Job,
+    limits: &CallLimits,
+    guest: impl Future<Output = wasmtime::Result<T>>,
+) -> wasmtime::Result<T> {
     tokio::select! {
         biased;
         () = job.cancellation().must_force(limits.grace, || job.enter(CancelPhase::Cooperative)) => {
