@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::cargo::{cargo, run};
-use crate::guests::{TARGET, add_target};
+use crate::guests::{PROFILE, TARGET, add_target};
 use crate::workspace::Workspace;
 
 /// Everything, the quickest first.
@@ -12,14 +12,15 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     run(cargo().args(["fmt", "--all", "--check"]))?;
 
     let deny = ["--", "--deny", "warnings"];
-    run(cargo().arg("clippy").args(workspace.native()).arg("--all-targets").args(deny))?;
+    run(cargo().arg("clippy").args(workspace.native()).args(["--all-targets", "--keep-going"]).args(deny))?;
     add_target(&workspace.root)?;
     let guests = workspace.guests.iter().flat_map(|guest| ["--package", guest.package.as_str()]);
-    run(cargo().args(["clippy", "--target", TARGET]).args(guests).args(deny))?;
+    // In their own profile, so that the macros that they are made with are built once.
+    run(cargo().args(["clippy", "--target", TARGET, "--profile", PROFILE]).args(guests).args(deny))?;
 
     let flags = std::env::var("RUSTDOCFLAGS").unwrap_or_default();
     run(cargo()
-        .args(["doc", "--no-deps"])
+        .args(["doc", "--no-deps", "--keep-going"])
         .args(workspace.native())
         .env("RUSTDOCFLAGS", format!("{flags} --deny warnings")))
 }

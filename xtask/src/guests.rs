@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
 /// The profile that they are built with, in the workspace's `Cargo.toml`.
-const PROFILE: &str = "guest";
+pub(crate) const PROFILE: &str = "guest";
 
 /// Builds all components, and gives the folder that they are in.
 pub(crate) fn build(workspace: &Workspace) -> Result<PathBuf> {
