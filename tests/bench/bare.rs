@@ -12,15 +12,15 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 #[derive(ComponentType, Lift, Lower, Clone)]
 #[component(record)]
-pub struct Blob {
+pub(crate) struct Blob {
     #[component(name = "media-type")]
-    pub media_type: String,
-    pub data: Vec<u8>,
+    pub(crate) media_type: String,
+    pub(crate) data: Vec<u8>,
 }
 
 #[derive(ComponentType, Lift, Lower, Clone)]
 #[component(variant)]
-pub enum Value {
+pub(crate) enum Value {
     #[component(name = "json")]
     Json(String),
     #[component(name = "blob")]
@@ -29,14 +29,14 @@ pub enum Value {
 
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(record)]
-pub struct InvalidInput {
+pub(crate) struct InvalidInput {
     message: String,
     fields: Vec<String>,
 }
 
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(record)]
-pub struct Transient {
+pub(crate) struct Transient {
     message: String,
     #[component(name = "retry-after-ms")]
     retry_after_ms: Option<u64>,
@@ -44,7 +44,7 @@ pub struct Transient {
 
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(variant)]
-pub enum ResourceKind {
+pub(crate) enum ResourceKind {
     #[component(name = "system-memory")]
     SystemMemory,
     #[component(name = "gpu-memory")]
@@ -57,7 +57,7 @@ pub enum ResourceKind {
 
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(record)]
-pub struct Shortfall {
+pub(crate) struct Shortfall {
     message: String,
     kind: ResourceKind,
     #[component(name = "needed-bytes")]
@@ -68,7 +68,7 @@ pub struct Shortfall {
 
 #[derive(ComponentType, Lift, Lower, Clone, Debug)]
 #[component(variant)]
-pub enum Error {
+pub(crate) enum Error {
     #[component(name = "invalid-input")]
     InvalidInput(InvalidInput),
     #[component(name = "transient")]
@@ -83,7 +83,7 @@ pub enum Error {
     Other(String),
 }
 
-pub struct State {
+pub(crate) struct State {
     wasi: WasiCtx,
     table: ResourceTable,
 }
@@ -100,23 +100,23 @@ impl WasiView for State {
     }
 }
 
-pub type Execute = TypedFunc<(&'static str, &'static Value), (Result<Value, Error>,)>;
-pub type ExecuteStream =
+pub(crate) type Execute = TypedFunc<(&'static str, &'static Value), (Result<Value, Error>,)>;
+pub(crate) type ExecuteStream =
     TypedFunc<(String, Value), (Result<(StreamReader<Value>, FutureReader<Result<(), Error>>), Error>,)>;
 
-pub struct Bare {
-    pub engine: Engine,
+pub(crate) struct Bare {
+    pub(crate) engine: Engine,
     linker: Linker<State>,
 }
 
-pub struct Instance {
-    pub store: Store<State>,
-    pub instance: wasmtime::component::Instance,
-    pub execute: Execute,
+pub(crate) struct Instance {
+    pub(crate) store: Store<State>,
+    pub(crate) instance: wasmtime::component::Instance,
+    pub(crate) execute: Execute,
 }
 
 impl Bare {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(4000)
             .total_core_instances(16_000)
@@ -139,33 +139,33 @@ impl Bare {
         Self { engine, linker }
     }
 
-    pub fn compile(&self, path: &Path) -> Component {
+    pub(crate) fn compile(&self, path: &Path) -> Component {
         Component::from_file(&self.engine, path).unwrap()
     }
 
-    pub fn link(&self, component: &Component) -> InstancePre<State> {
+    pub(crate) fn link(&self, component: &Component) -> InstancePre<State> {
         let mut linker = self.linker.clone();
         linker.define_unknown_imports_as_traps(component).unwrap();
         linker.instantiate_pre(component).unwrap()
     }
 
-    pub async fn instantiate(&self, pre: &InstancePre<State>) -> Instance {
+    pub(crate) async fn instantiate(&self, pre: &InstancePre<State>) -> Instance {
         let mut store = Store::new(&self.engine, State::new());
         let instance = pre.instantiate_async(&mut store).await.unwrap();
         let plugin = instance.get_export_index(&mut store, None, "cjm:plugin/plugin@0.1.0").unwrap();
         let execute = instance.get_export_index(&mut store, Some(&plugin), "execute").unwrap();
-        let execute = instance.get_typed_func(&mut store, &execute).unwrap();
+        let execute = instance.get_typed_func(&mut store, execute).unwrap();
         Instance { store, instance, execute }
     }
 }
 
 impl Instance {
-    pub async fn echo(&mut self, input: &Value) -> Value {
+    pub(crate) async fn echo(&mut self, input: &Value) -> Value {
         let (echoed,) = self.execute.call_async(&mut self.store, ("echo", input)).await.unwrap();
         echoed.unwrap()
     }
 }
 
-pub fn blob(bytes: usize) -> Value {
+pub(crate) fn blob(bytes: usize) -> Value {
     Value::Blob(Blob { media_type: "application/octet-stream".into(), data: vec![7; bytes] })
 }

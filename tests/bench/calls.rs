@@ -13,7 +13,7 @@ use crate::table::Table;
 const SIZES: [(&str, usize, &str); 3] =
     [("16 B", 16, "≤ 1.3"), ("1 KiB", 1 << 10, "≤ 1.3"), ("1 MiB", 1 << 20, "≤ 1.1")];
 
-pub fn run(runtime: &Runtime, criterion: &mut Criterion, table: &mut Table) {
+pub(crate) fn run(runtime: &Runtime, criterion: &mut Criterion, table: &mut Table) {
     for (lifting, package) in [("sync", "echo"), ("async", "misbehave")] {
         for (size, bytes, aim) in SIZES {
             let group = format!("execute {lifting} {size}");
@@ -31,14 +31,6 @@ pub fn run(runtime: &Runtime, criterion: &mut Criterion, table: &mut Table) {
     table.criterion("warm call, sync lifting, 1 KiB of JSON", "execute JSON 1 KiB", "bare", "cjm", "");
     fresh(runtime, criterion);
     table.criterion("fresh Store, instance and call", "fresh", "bare", "cjm", "≤ 1.5");
-    synchronous(criterion);
-    table.criterion(
-        "bare `call_async` of a sync export, over bare `call`",
-        "plain",
-        "call",
-        "call_async",
-        "",
-    );
 }
 
 fn warm(runtime: &Runtime, criterion: &mut Criterion, group: &str, package: &str, bytes: usize) {

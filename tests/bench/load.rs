@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use crate::bare::{self, Bare};
 use crate::table::Table;
 
-pub fn run(runtime: &Runtime, criterion: &mut Criterion, table: &mut Table) {
+pub(crate) fn run(runtime: &Runtime, criterion: &mut Criterion, table: &mut Table) {
     let mut group = criterion.benchmark_group("load");
     group.measurement_time(Duration::from_secs(3));
     let dir = tempfile::tempdir().unwrap();

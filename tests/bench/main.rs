@@ -29,6 +29,7 @@ fn main() {
         .measurement_time(Duration::from_secs(2))
         .sample_size(30)
         .without_plots()
+        .output_directory(&table::criterion_dir().unwrap())
         .configure_from_args();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut table = Table::default();

@@ -9,7 +9,7 @@ use crate::table::Table;
 
 const INSTANCES: usize = 1000;
 
-pub fn run(runtime: &Runtime, table: &mut Table) {
+pub(crate) fn run(runtime: &Runtime, table: &mut Table) {
     let (bare_idle, bare_called) = runtime.block_on(bare());
     let (host_idle, host_called) = runtime.block_on(host());
     let kib = |bytes: u64| bytes as f64 / 1024.0 / INSTANCES as f64;

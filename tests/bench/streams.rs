@@ -19,7 +19,7 @@ const ITEMS: u64 = 10_000;
 const BLOBS: u64 = 64;
 const BLOB_BYTES: u64 = 64 << 10;
 
-pub fn run(runtime: &Runtime, criterion: &mut Criterion, table: &mut Table) {
+pub(crate) fn run(runtime: &Runtime, criterion: &mut Criterion, table: &mut Table) {
     let cases = [
         ("stream 100 B", "stream-small", Throughput::Elements(ITEMS)),
         ("stream 64 KiB", "stream-blobs", Throughput::Bytes(BLOBS * BLOB_BYTES)),
@@ -112,7 +112,7 @@ async fn drain_bare(instance: &mut Instance, action: &str) {
         instance.instance.get_export_index(&mut *store, None, "cjm:plugin/streaming@0.1.0").unwrap();
     let execute =
         instance.instance.get_export_index(&mut *store, Some(&streaming), "execute-stream").unwrap();
-    let execute: ExecuteStream = instance.instance.get_typed_func(&mut *store, &execute).unwrap();
+    let execute: ExecuteStream = instance.instance.get_typed_func(&mut *store, execute).unwrap();
     let (action, input) = (action.to_owned(), Value::Json(ITEMS.to_string()));
     store
         .run_concurrent(async |accessor| {

@@ -1,5 +1,7 @@
 //! What a file gets that is no plugin for this host: a message that names it, what was found, and what to do.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use cjm_host::{Category, Error, Host, Source, inspect_bytes, inspect_file};
 use cjm_tests::guest;
 
@@ -19,7 +21,7 @@ fn component(text: &str) -> Vec<u8> {
 async fn a_file_that_is_not_wasm() {
     for (bytes, found) in [
         (&b""[..], "empty"),
-        (b"#!/bin/sh\necho hello\n", "text"),
+        (b"#!/bin/sh\necho hello\n", "script"),
         (b"\x7fELF\x02\x01\x01", "ELF"),
         (b"PK\x03\x04", "zip"),
         (b"(module)", "text"),

@@ -1,6 +1,6 @@
 //! Stopping a call: asked first, then made to; with every phase told, and the instance ready again at the end.
 
-#![allow(clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! What loading, unloading and caching leave behind: nothing but what they should.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::fs;
 
 use cjm_host::{Host, Source};

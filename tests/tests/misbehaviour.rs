@@ -1,7 +1,7 @@
 //! What a plugin can do wrong, and what becomes of it: each ends in its typed error, costs the host no memory, and
 //! leaves its neighbour, and its own instance, able to go on.
 
-#![allow(clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 

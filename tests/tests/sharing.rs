@@ -1,5 +1,7 @@
 //! How calls share an instance: one at a time, several at a time, or a fresh instance for each.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::collections::HashSet;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Results as they come.
 
-#![allow(clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! What a plugin prints, logs and reports, and who sees it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,9 +98,10 @@ async fn subscriptions_end_with_what_they_watch() {
     assert!(of_call.next().await.is_none());
     plugin.unload().await;
     drop(plugin);
-    assert!(of_plugin.next().await.is_none());
+    // The plugin has a last word as it is shut down.
+    while of_plugin.next().await.is_some() {}
     drop(host);
-    assert!(of_host.next().await.is_none());
+    while of_host.next().await.is_some() {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -83,7 +83,7 @@ impl Call {
     /// An action that does not stream gives one result. Must be called within a tokio runtime.
     pub fn stream(self) -> ResultStream {
         let job = self.new_job();
-        let (items, batches) =
+        let (items, reader) =
             Items::new(format!("action `{}` of `{}`", self.action, self.plugin.id()), self.limits.clone());
         let task = tokio::spawn({
             let job = job.clone();
@@ -96,11 +96,12 @@ impl Call {
                 if streams {
                     loaded.runner.stream(work, items).await
                 } else {
-                    items.single(loaded.runner.execute(work).await?).await
+                    items.single(loaded.runner.execute(work).await?);
+                    Ok(())
                 }
             }
         });
-        ResultStream::new(job, batches, task)
+        ResultStream::new(job, reader, task)
     }
 
     async fn run(self) -> Result<Value> {

@@ -97,7 +97,7 @@ impl Plugin {
     /// # Cancellation
     ///
     /// Dropping the future drops the instance; the next call makes a new one. To let the guest end by itself, use
-    /// [`Call::start`] and [`Running::cancel`](crate::Running::cancel).
+    /// [`Call::start`] and [`Running::cancel`](crate::Canceller::cancel).
     pub async fn execute(&self, action: &str, input: impl Into<Value>) -> Result<Value> {
         let blueprint = &self.loaded.blueprint;
         let (limits, job) = (blueprint.call_limits().clone(), blueprint.new_job());

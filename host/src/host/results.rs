@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::{future::poll_fn, sync::Arc, vec};
+use std::{future::poll_fn, sync::Arc};
 
 use futures::Stream;
 use tokio::task::JoinHandle;
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::running::{Canceller, joined};
 use crate::capability::job::Job;
 use crate::error::Result;
-use crate::instance::StreamEnd;
+use crate::instance::PipeReader;
 use crate::value::Value;
 
 /// The results of a call as they come; a [`Stream`]. After the last one, or after an error, it ends.
@@ -19,14 +19,13 @@ use crate::value::Value;
 #[derive(Debug)]
 pub struct ResultStream {
     handle: Canceller,
-    batch: vec::IntoIter<Value>,
-    batches: StreamEnd,
+    items: PipeReader,
     task: Option<JoinHandle<Result<()>>>,
 }
 
 impl ResultStream {
-    pub(super) fn new(job: Arc<Job>, batches: StreamEnd, task: JoinHandle<Result<()>>) -> Self {
-        Self { handle: Canceller::new(job), batch: Vec::new().into_iter(), batches, task: Some(task) }
+    pub(super) fn new(job: Arc<Job>, items: PipeReader, task: JoinHandle<Result<()>>) -> Self {
+        Self { handle: Canceller::new(job), items, task: Some(task) }
     }
 
     /// Waits for the next result; none after the last. Cancel safe.
@@ -52,19 +51,13 @@ impl Stream for ResultStream {
     type Item = Result<Value>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Value>>> {
-        loop {
-            if let Some(value) = self.batch.next() {
-                return Poll::Ready(Some(Ok(value)));
-            }
-            if let Some(batch) = ready!(Pin::new(&mut self.batches).poll_next(context)) {
-                self.batch = batch.into_iter();
-                continue;
-            }
-            let Some(task) = &mut self.task else { return Poll::Ready(None) };
-            let ended = ready!(Pin::new(task).poll(context));
-            self.task = None;
-            return Poll::Ready(joined(ended).err().map(Err));
+        if let Some(value) = ready!(Pin::new(&mut self.items).poll_next(context)) {
+            return Poll::Ready(Some(Ok(value)));
         }
+        let Some(task) = &mut self.task else { return Poll::Ready(None) };
+        let ended = ready!(Pin::new(task).poll(context));
+        self.task = None;
+        Poll::Ready(joined(ended).err().map(Err))
     }
 }
 

@@ -21,8 +21,10 @@ const LIFECYCLE: &str = "cjm:plugin/lifecycle@0.1.0";
 
 /// The linkers of a host, one for each engine, made once.
 pub(crate) struct Linkers {
-    made: Mutex<Vec<(Arc<TickingEngine>, Arc<Linker<State>>)>>,
+    made: Mutex<Vec<MadeLinker>>,
 }
+
+type MadeLinker = (Arc<TickingEngine>, Arc<Linker<State>>);
 
 impl Linkers {
     pub(crate) fn new() -> Self {

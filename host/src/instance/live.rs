@@ -62,7 +62,7 @@ impl Live {
         let mut live =
             Self::instantiate(&blueprint.catalogued, &blueprint.limits, secrets, job, &what).await?;
         let initialize: TypedFunc<(&str,), (Outcome<()>,)> =
-            live.function(&blueprint.catalogued.exports.initialize, &what)?;
+            live.function(&blueprint.catalogued.exports.initialize, what)?;
         let config = blueprint.config();
         let ended = live.run(&blueprint.catalogued, job, &blueprint.call_limits, &what, async |store| {
             initialize.call_async(store, (&config,)).await
@@ -82,7 +82,7 @@ impl Live {
         let what = || format!("description of {name}");
         let mut live = Self::instantiate(catalogued, limits, SecretsCtx::default(), &job, &what).await?;
         let describe: TypedFunc<(), (exported::Description,)> =
-            live.function(&catalogued.exports.describe, &what)?;
+            live.function(&catalogued.exports.describe, what)?;
         let limits = CallLimits::from(limits);
         let (meter, ticker) = (live.stopper.meter.clone(), &catalogued.engine.ticker);
         meter.begin_first_slice();

@@ -5,6 +5,7 @@ mod convert;
 mod exclusive;
 mod fresh;
 mod live;
+mod pipe;
 mod runner;
 mod shared;
 mod state;
@@ -12,5 +13,6 @@ mod stream;
 mod supervise;
 
 pub(crate) use blueprint::{Blueprint, Catalogued, Linkers};
+pub(crate) use pipe::PipeReader;
 pub(crate) use runner::{CallLimits, Runner, Work};
-pub(crate) use stream::{Items, StreamEnd};
+pub(crate) use stream::Items;

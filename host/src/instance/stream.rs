@@ -1,54 +1,47 @@
-//! Results as they come: from the guest's stream, through a bounded channel, to the caller.
+//! Results as they come: from the guest's stream, through a bounded pipe, to the caller.
 //!
-//! The guest writes no faster than the caller reads. Items travel in the batches in which the guest wrote them.
+//! The guest writes no faster than the caller reads.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures::channel::mpsc;
 use tokio::sync::oneshot;
 use wasmtime::component::{Accessor, FutureConsumer, Source, StreamConsumer, StreamResult};
 use wasmtime::{AsContextMut, StoreContextMut};
 
 use super::convert;
 use super::live::{ExecuteStream, Outcome};
+use super::pipe::{PipeReader, PipeWriter, pipe};
 use super::runner::CallLimits;
 use super::state::State;
 use crate::capability::bindings::types;
 use crate::error::{Error, ResourceKind, Result};
 use crate::value::Value;
 
-/// Items that one batch has at most.
+/// Items that are taken from the guest at once.
 const BATCH_ITEMS: usize = 256;
-
-/// Batches that wait for the caller while the guest goes on.
-const BATCHES: usize = 2;
 
 /// The end into which an instance puts items.
 pub(crate) struct Items {
-    sender: mpsc::Sender<Vec<Value>>,
+    pipe: PipeWriter,
     what: String,
     limits: Arc<CallLimits>,
     items: u64,
     bytes: u64,
 }
 
-/// The end from which the caller takes batches of items.
-pub(crate) type StreamEnd = mpsc::Receiver<Vec<Value>>;
-
 impl Items {
     /// `what` names the work in errors.
-    pub(crate) fn new(what: String, limits: Arc<CallLimits>) -> (Self, StreamEnd) {
-        let (sender, receiver) = mpsc::channel(BATCHES);
-        (Self { sender, what, limits, items: 0, bytes: 0 }, receiver)
+    pub(crate) fn new(what: String, limits: Arc<CallLimits>) -> (Self, PipeReader) {
+        let (pipe, reader) = pipe();
+        (Self { pipe, what, limits, items: 0, bytes: 0 }, reader)
     }
 
     /// Gives the one result of an action that does not stream.
-    pub(crate) async fn single(mut self, value: Value) -> Result<()> {
+    pub(crate) fn single(mut self, value: Value) {
         // The caller may have gone away.
-        let _ = futures::SinkExt::send(&mut self.sender, vec![value]).await;
-        Ok(())
+        let _ = self.pipe.send([value]);
     }
 
     /// Takes items of a guest within the limits.
@@ -89,7 +82,7 @@ impl StreamConsumer<State> for Items {
         mut source: Source<'_, types::Value>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        match self.sender.poll_ready(context) {
+        match self.pipe.poll_ready(context) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(_)) => return Poll::Ready(Ok(StreamResult::Dropped)),
             Poll::Pending if finish => return Poll::Ready(Ok(StreamResult::Cancelled)),
@@ -102,7 +95,7 @@ impl StreamConsumer<State> for Items {
         let mut batch = Vec::with_capacity(remaining.min(BATCH_ITEMS));
         source.read(store, &mut batch)?;
         let batch = self.check(batch).map_err(wasmtime::Error::new)?;
-        match self.sender.start_send(batch) {
+        match self.pipe.send(batch) {
             Ok(()) => Poll::Ready(Ok(StreamResult::Completed)),
             Err(_) => Poll::Ready(Ok(StreamResult::Dropped)),
         }

@@ -1,6 +1,5 @@
 //! Asking a job to stop, and making it.
 
-use std::future::Future;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -103,16 +102,19 @@ impl Cancellation {
         }
     }
 
-    fn reached(&self, level: u8) -> impl Future<Output = ()> {
-        async move {
-            loop {
-                let changed = self.changed.notified();
-                if self.level.load(Ordering::Acquire) >= level {
-                    return;
-                }
-                changed.await;
+    async fn reached(&self, level: u8) {
+        loop {
+            let changed = self.changed.notified();
+            if self.level.load(Ordering::Acquire) >= level {
+                return;
             }
+            changed.await;
         }
+    }
+
+    /// Whether a guest runs for the job in a Store of its own.
+    pub(super) fn is_attached(&self) -> bool {
+        self.stopper().is_some()
     }
 
     pub(crate) fn phase(&self) -> CancelPhase {

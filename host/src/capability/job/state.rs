@@ -151,6 +151,9 @@ impl Job {
     pub(crate) fn cancel(&self, at_once: bool) {
         // Told before it is done, so that nobody can be told of a later phase first.
         self.enter(CancelPhase::Requested);
+        if !at_once && self.cancellation.is_attached() {
+            self.enter(CancelPhase::Cooperative);
+        }
         self.cancellation.request(at_once);
     }
 

@@ -7,8 +7,15 @@ use crate::exports::cjm::plugin::streaming::Guest;
 use crate::{Misbehave, invalid, json, wit_future, wit_stream};
 
 pub(crate) const NAMES: &[&str] = &[
-    "stream-count", "stream-small", "stream-for-ever", "stream-failing", "stream-trapping", "stream-invalid-json", "stream-blobs",
-    "stream-refused", "stream-unended",
+    "stream-count",
+    "stream-small",
+    "stream-for-ever",
+    "stream-failing",
+    "stream-trapping",
+    "stream-invalid-json",
+    "stream-blobs",
+    "stream-refused",
+    "stream-unended",
 ];
 
 impl Guest for Misbehave {
