@@ -19,8 +19,9 @@ async fn reports_reach_the_watchers_of_the_call_of_the_plugin_and_of_the_host() 
     let (watched, other) = (load(&host, "watched").await, load(&host, "other").await);
     let mut of_other = other.events();
     let mut subscriptions = vec![host.events(), watched.events()];
-    let running = watched.call("report", json!(null)).job("job-7", 1).start();
-    subscriptions.push(running.events());
+    let mut call = watched.call("report", json!(null)).job("job-7", 1);
+    subscriptions.push(call.events());
+    let running = call.start();
     let canceller = running.canceller();
     running.await.unwrap();
 
@@ -92,10 +93,11 @@ async fn subscriptions_end_with_what_they_watch() {
     let host = Host::builder().build().unwrap();
     let plugin = load(&host, "short").await;
     let (mut of_plugin, mut of_host) = (plugin.events(), host.events());
-    let running = plugin.call("echo", json!(1)).start();
-    let mut of_call = running.events();
+    let mut call = plugin.call("echo", json!(1));
+    let mut of_call = call.events();
+    let running = call.start();
     running.await.unwrap();
-    assert!(of_call.next().await.is_none());
+    assert!(of_call.next().await.is_none(), "nothing happened, and nothing can happen any more");
     plugin.unload().await;
     drop(plugin);
     // The plugin has a last word as it is shut down.

@@ -52,8 +52,9 @@ async fn picture(host: &Host, plugins: &Path) -> Result<()> {
 
     // `start` runs the call beside us: it can be watched, and cancelled with `running.cancel()`.
     let photo = Value::blob("image/jpeg", PHOTO);
-    let running = thumbnail.call("thumbnail", photo).timeout(Duration::from_secs(60)).start();
-    let mut events = running.events();
+    let mut call = thumbnail.call("thumbnail", photo).timeout(Duration::from_secs(60));
+    let mut events = call.events();
+    let running = call.start();
     let watching = tokio::spawn(async move {
         while let Some(event) = events.next().await {
             if let EventKind::Progress(progress) = event.kind {

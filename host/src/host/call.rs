@@ -11,6 +11,7 @@ use super::results::ResultStream;
 use super::running::Running;
 use crate::capability::job::{Job, JobLimits};
 use crate::error::{Error, ResourceKind, Result};
+use crate::event::Subscription;
 use crate::instance::{CallLimits, Items, Work};
 use crate::value::Value;
 
@@ -23,13 +24,15 @@ pub struct Call {
     action: String,
     input: Value,
     limits: Arc<CallLimits>,
-    job: Option<(Arc<str>, u32)>,
+    name: Option<(Arc<str>, u32)>,
+    /// Made early where somebody watches from the start.
+    job: Option<Arc<Job>>,
 }
 
 impl Call {
     pub(super) fn new(plugin: Plugin, action: &str, input: Value) -> Self {
         let limits = plugin.loaded.blueprint.call_limits().clone();
-        Self { plugin, action: action.to_owned(), input, limits, job: None }
+        Self { plugin, action: action.to_owned(), input, limits, name: None, job: None }
     }
 
     /// Time on the wall that the call may take from when it begins to run. Default: the instance's `wall-time`.
@@ -60,8 +63,15 @@ impl Call {
     /// The id under which the plugin, its logs and its events know this call: at most 64 bytes; and the number of the
     /// attempt, from 1. Default: an id that is unique in this process, and 1.
     pub fn job(mut self, id: impl Into<Arc<str>>, attempt: u32) -> Self {
-        self.job = Some((id.into(), attempt));
+        self.name = Some((id.into(), attempt));
         self
+    }
+
+    /// What happens to this call, from its beginning on; [`Canceller::events`](crate::Canceller::events) begins when
+    /// it is asked. The call has its id from now on, so that [`job`](Call::job) comes first.
+    pub fn events(&mut self) -> Subscription {
+        let job = self.new_job();
+        self.job.insert(job).subscribe()
     }
 
     /// Runs the call in a task of its own, and gives a handle on it. The call runs to its end even if the handle is
@@ -117,7 +127,10 @@ impl Call {
 
     fn new_job(&self) -> Arc<Job> {
         let blueprint = &self.plugin.loaded.blueprint;
-        let Some((id, attempt)) = &self.job else { return blueprint.new_job() };
+        if let Some(job) = &self.job {
+            return job.clone();
+        }
+        let Some((id, attempt)) = &self.name else { return blueprint.new_job() };
         let job = Job::new(blueprint.sinks().clone(), JobLimits::from(blueprint.limits()));
         Arc::new(job.named(id.clone(), *attempt))
     }

@@ -31,9 +31,10 @@ pub(crate) async fn play(stage: &Stage) -> Result<String> {
             .config(json!({ "longest_edge": edge, "format": format }))
             .load()
             .await?;
-        let running = thumbnail.call("thumbnail", Value::blob("image/jpeg", photo.clone())).start();
+        let mut call = thumbnail.call("thumbnail", Value::blob("image/jpeg", photo.clone()));
         let bar = stage.screen.bar(&format!("{edge} {format}"));
-        let watching = tokio::spawn(watch(running.events(), bar.clone()));
+        let watching = tokio::spawn(watch(call.events(), bar.clone()));
+        let running = call.start();
         let path = folder.join(format!("lake-{edge}.{format}"));
         work.spawn(async move {
             let small = running.await?;
