@@ -85,6 +85,42 @@ async fn a_shared_instance_takes_no_more_calls_than_it_may() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_a_shared_instance_each_call_has_its_fuel_and_printing_is_seen() {
+    let host = Host::builder().build().unwrap();
+    let loader = host
+        .loader(Source::path(guest("misbehave")))
+        .instance_mode(InstanceMode::Shared)
+        .limits(Limits { fuel: Some(5_000_000), ..Limits::default() });
+    let plugin = loader.load().await.unwrap();
+    let mut events = plugin.events();
+    for _ in 0..200 {
+        plugin.execute("report", json!(null)).await.unwrap();
+    }
+    let error = plugin.execute("spin", json!(null)).await.unwrap_err();
+    assert_eq!(error.category(), Category::ResourceExhausted, "{error}");
+    let mut printed = 0;
+    while let Some(event) = events.try_next() {
+        printed +=
+            u32::from(matches!(event.kind, cjm_host::EventKind::Log(record) if record.target == "stdout"));
+    }
+    assert!(printed > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_waits_behind_one_that_spins_is_cancelled_at_once() {
+    let (_host, plugin) = load(InstanceMode::Shared).await;
+    let spinning = plugin.call("spin", json!(null)).start();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let waiting = plugin.call("count", json!(null)).start();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    waiting.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(1), waiting).await.expect("it did not wait");
+    assert!(matches!(ended, Err(Error::Cancelled { forced: false, .. })));
+    spinning.cancel_now();
+    spinning.await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shared_instance_that_traps_is_made_anew() {
     let (_host, plugin) = load(InstanceMode::Shared).await;
     assert_eq!(count(&plugin).await, 1);

@@ -104,6 +104,23 @@ async fn dropping_the_stream_ends_the_guests_work() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_listens_ends_by_itself() {
+    for mode in MODES {
+        let (_host, plugin) = load(mode, Limits::default()).await;
+        let mut stream = plugin.call("stream-politely", json!(null)).stream();
+        stream.next().await.unwrap().unwrap();
+        stream.cancel();
+        let end = loop {
+            match stream.next().await.unwrap() {
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(end, Error::Cancelled { forced: false, .. }), "{mode:?}: {end:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_is_cancelled_like_any_call() {
     for mode in MODES {
         let (_host, plugin) = load(mode, Limits::default()).await;

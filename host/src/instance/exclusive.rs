@@ -193,7 +193,7 @@ pub(super) async fn stream(
         || work.what(),
         async move |store| {
             store
-                .run_concurrent(async |accessor| serve(accessor, execute, action, input, items).await)
+                .run_concurrent(async |accessor| serve(accessor, execute, action, input, items, None).await)
                 .await?
         },
     )

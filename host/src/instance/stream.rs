@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
-use wasmtime::component::{Accessor, FutureConsumer, Source, StreamConsumer, StreamResult};
+use wasmtime::component::{
+    Accessor, FutureConsumer, Source, StreamConsumer, StreamResult, TypedFuncCallConcurrent,
+};
 use wasmtime::{AsContextMut, StoreContextMut};
 
 use super::convert;
@@ -16,6 +18,7 @@ use super::pipe::{PipeReader, PipeWriter, pipe};
 use super::runner::CallLimits;
 use super::state::State;
 use crate::capability::bindings::types;
+use crate::capability::job::Job;
 use crate::error::{Error, ResourceKind, Result};
 use crate::value::Value;
 
@@ -145,15 +148,41 @@ impl FutureConsumer<State> for Verdict {
     }
 }
 
-/// Runs a streaming action to its end.
+/// A call of `execute-stream` that has begun.
+type StartedStream =
+    TypedFuncCallConcurrent<State, (String, types::Value), (Outcome<super::live::StreamEnds>,)>;
+
+/// Runs a streaming action to its end. `job` is the one that it runs for where the Store runs several.
 pub(super) async fn serve(
     accessor: &Accessor<State>,
     execute: ExecuteStream,
     action: String,
     input: types::Value,
     items: Items,
+    job: Option<&Arc<Job>>,
 ) -> wasmtime::Result<Outcome<()>> {
-    let (outcome,) = execute.call_concurrent(accessor, (action, input)).await?;
+    let (started, task) = accessor.with(|mut access| -> wasmtime::Result<_> {
+        let started = execute.start_call_concurrent(&mut access, (action, input))?;
+        let task = started.task();
+        if let Some(job) = job {
+            access.as_context_mut().data_mut().jobs.begin_task(task, job.clone());
+        }
+        Ok((started, task))
+    })?;
+    let outcome = drain(accessor, execute, started, items).await;
+    if job.is_some() {
+        accessor.with(|mut access| access.as_context_mut().data_mut().jobs.end_task(task));
+    }
+    outcome
+}
+
+async fn drain(
+    accessor: &Accessor<State>,
+    execute: ExecuteStream,
+    started: StartedStream,
+    items: Items,
+) -> wasmtime::Result<Outcome<()>> {
+    let (outcome,) = execute.finish_call_concurrent(accessor, started).await?;
     let (stream, verdict) = match outcome {
         Ok(ends) => ends,
         Err(error) => return Ok(Err(error)),

@@ -2,6 +2,7 @@
 
 use wit_bindgen::{FutureReader, StreamReader, StreamWriter};
 
+use crate::cjm::plugin::job;
 use crate::cjm::plugin::types::{Blob, Error, Value};
 use crate::exports::cjm::plugin::streaming::Guest;
 use crate::{Misbehave, invalid, json, wit_future, wit_stream};
@@ -15,6 +16,7 @@ pub(crate) const NAMES: &[&str] = &[
     "stream-invalid-json",
     "stream-blobs",
     "stream-refused",
+    "stream-politely",
     "stream-unended",
 ];
 
@@ -63,6 +65,13 @@ async fn write(action: &str, input: Value, mut items: StreamWriter<Value>) -> Re
                 return Err(Error::Cancelled);
             }
         },
+        "stream-politely" => {
+            while !job::is_cancelled() {
+                items.write_one(json("0")).await;
+                wit_bindgen::yield_async().await;
+            }
+            Err(Error::Cancelled)
+        }
         "stream-failing" => {
             items.write_one(json("1")).await;
             Err(Error::Fatal("failed in the middle".into()))
