@@ -19,7 +19,7 @@ pub enum InstanceMode {
 }
 
 /// A description as the plugin gave it, before anything of it was believed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct DescriptionData {
     pub(crate) name: String,
     pub(crate) version: String,
@@ -32,7 +32,7 @@ pub(crate) struct DescriptionData {
 }
 
 /// An action as the plugin gave it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct ActionData {
     pub(crate) name: String,
     pub(crate) description: String,

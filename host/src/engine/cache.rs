@@ -1,4 +1,5 @@
-//! Compiled code on disk, under the component's digest and the engine's compatibility.
+//! Compiled code on disk, under the component's digest and the engine's compatibility; and beside it what the
+//! component said of itself.
 //!
 //! Compiled code is machine code that the host will run outside of any sandbox, so that a file is loaded only if it
 //! carries the message authentication code (HMAC-SHA-256) of this cache's own key over its name and content. The key
@@ -56,30 +57,19 @@ impl CompileCache {
 
     /// The compiled component, or none where there is none that this cache wrote for this engine.
     pub(super) fn load(&self, engine: &Engine, compatibility: &str, digest: &Digest) -> Option<Component> {
-        let path = self.path(compatibility, digest);
-        let file = match fs::read(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error) => {
-                tracing::warn!(%error, file = %path.display(), "compiled code cannot be read; compiling anew");
-                return None;
-            }
-        };
-        let loaded =
-            self.open_file(&file, compatibility, digest).ok_or("it was altered or cut").and_then(|code| {
-                // SAFETY: the bytes are what `Component::serialize` gave: they carry the authentication code of a key
-                // that only this user can read. They are in memory of our own, so that nobody changes them after the
-                // check. wasmtime itself refuses code of an engine of another version or configuration.
-                #[allow(unsafe_code)]
-                unsafe { Component::deserialize(engine, code) }.map_err(|_| "it is for another engine")
-            });
-        match loaded {
-            Ok(component) => Some(component),
-            Err(reason) => {
-                tracing::warn!(reason, file = %path.display(), "compiled code was not used; compiling anew");
-                None
-            }
-        }
+        let name = code_name(compatibility, digest);
+        let file = self.read(&name)?;
+        let code = payload(&file)?;
+        // SAFETY: the bytes are what `Component::serialize` gave: they carry the authentication code of a key that
+        // only this user can read. They are in memory of our own, so that nobody changes them after the check.
+        // wasmtime itself refuses code of an engine of another version or configuration.
+        #[allow(unsafe_code)]
+        let component = unsafe { Component::deserialize(engine, code) };
+        component
+            .inspect_err(
+                |error| tracing::warn!(%error, file = name, "compiled code was not used; compiling anew"),
+            )
+            .ok()
     }
 
     /// Writes compiled code, in whole or not at all.
@@ -90,32 +80,54 @@ impl CompileCache {
         component: &Component,
     ) -> io::Result<()> {
         let code = component.serialize().map_err(io::Error::other)?;
-        let tag = self.tag(compatibility, digest, &code);
-        self.make_room(code.len() as u64)?;
-        let path = self.path(compatibility, digest);
+        self.write(&code_name(compatibility, digest), &code)
+    }
+
+    /// What a component said of itself, as it was stored.
+    pub(crate) fn load_description(&self, digest: &Digest) -> Option<Vec<u8>> {
+        self.read(&description_name(digest)).and_then(|file| payload(&file).map(<[u8]>::to_vec))
+    }
+
+    /// Keeps what a component said of itself; it says the same for as long as its bytes are the same.
+    pub(crate) fn store_description(&self, digest: &Digest, description: &[u8]) -> io::Result<()> {
+        self.write(&description_name(digest), description)
+    }
+
+    /// A file of this cache's own writing, whole; none where there is none.
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        let file = match fs::read(self.dir.join(name)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                tracing::warn!(%error, file = name, "a cached file cannot be read");
+                return None;
+            }
+        };
+        let tag = file.strip_prefix(MAGIC).and_then(|rest| rest.get(..TAG_BYTES));
+        // Nobody is there to measure how long the comparison takes.
+        let authentic =
+            tag.zip(payload(&file)).is_some_and(|(tag, payload)| self.tag(name, payload).as_ref() == tag);
+        if !authentic {
+            tracing::warn!(file = name, "a cached file was altered or cut, and is not used");
+            return None;
+        }
+        Some(file)
+    }
+
+    fn write(&self, name: &str, payload: &[u8]) -> io::Result<()> {
+        self.make_room(payload.len() as u64)?;
         let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(&self.dir)?;
         file.write_all(MAGIC)?;
-        file.write_all(tag.as_ref())?;
-        file.write_all(&code)?;
-        file.persist(&path)?;
+        file.write_all(self.tag(name, payload).as_ref())?;
+        file.write_all(payload)?;
+        file.persist(self.dir.join(name))?;
         Ok(())
     }
 
-    fn path(&self, compatibility: &str, digest: &Digest) -> PathBuf {
-        self.dir.join(format!("{}-{compatibility}.cwasm", digest.hex()))
-    }
-
-    /// The code in a file, if its authentication code is right.
-    fn open_file<'a>(&self, file: &'a [u8], compatibility: &str, digest: &Digest) -> Option<&'a [u8]> {
-        let rest = file.strip_prefix(MAGIC)?;
-        let (tag, code) = rest.split_at_checked(TAG_BYTES)?;
-        // Nobody is there to measure how long the comparison takes.
-        (self.tag(compatibility, digest, code).as_ref() == tag).then_some(code)
-    }
-
-    fn tag(&self, compatibility: &str, digest: &Digest, code: &[u8]) -> hmac::Tag {
+    /// The authentication code of a file, which holds for its name and its content.
+    fn tag(&self, name: &str, payload: &[u8]) -> hmac::Tag {
         let mut message = hmac::Context::with_key(&self.key);
-        for part in [compatibility.as_bytes(), &[0], digest.as_bytes(), code] {
+        for part in [name.as_bytes(), &[0], payload] {
             message.update(part);
         }
         message.sign()
@@ -127,7 +139,7 @@ impl CompileCache {
             let entry = entry?;
             let path = entry.path();
             let meta = entry.metadata()?;
-            if meta.is_file() && path.extension().is_some_and(|extension| extension == "cwasm") {
+            if meta.is_file() && path.extension().is_some() {
                 files.push((meta.modified()?, meta.len(), path));
             }
         }
@@ -142,6 +154,18 @@ impl CompileCache {
         }
         Ok(())
     }
+}
+
+fn code_name(compatibility: &str, digest: &Digest) -> String {
+    format!("{}-{compatibility}.cwasm", digest.hex())
+}
+
+fn description_name(digest: &Digest) -> String {
+    format!("{}.json", digest.hex())
+}
+
+fn payload(file: &[u8]) -> Option<&[u8]> {
+    file.strip_prefix(MAGIC)?.get(TAG_BYTES..)
 }
 
 fn create_private_dir(dir: &Path) -> io::Result<()> {
@@ -264,8 +288,20 @@ mod tests {
         let cache = CompileCache::open(dir.path()).unwrap();
         cache.store("a", &digest, &component).unwrap();
         let other = Digest::of(b"another component");
-        fs::rename(cache.path("a", &digest), cache.path("a", &other)).unwrap();
+        fs::rename(dir.path().join(code_name("a", &digest)), dir.path().join(code_name("a", &other)))
+            .unwrap();
         assert!(cache.load(&engine, "a", &other).is_none());
+    }
+
+    #[test]
+    fn keeps_descriptions_under_the_same_protection() {
+        let (dir, _, _, digest) = setup();
+        let cache = CompileCache::open(dir.path()).unwrap();
+        assert!(cache.load_description(&digest).is_none());
+        cache.store_description(&digest, b"{}").unwrap();
+        assert_eq!(cache.load_description(&digest).unwrap(), b"{}");
+        fs::write(dir.path().join(description_name(&digest)), b"{}").unwrap();
+        assert!(cache.load_description(&digest).is_none());
     }
 
     #[cfg(unix)]

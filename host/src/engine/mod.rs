@@ -58,6 +58,10 @@ impl Engines {
         Ok(self.fuelled.get_or_init(|| engine).clone())
     }
 
+    pub(crate) fn cache(&self) -> Option<&CompileCache> {
+        self.cache.as_ref()
+    }
+
     /// Compiles a component, or takes its code from the cache. This takes up to a minute of CPU time for the largest
     /// components, so that it belongs on a thread that may block.
     pub(crate) fn compile(

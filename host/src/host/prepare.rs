@@ -8,7 +8,9 @@ use std::sync::{Arc, PoisonError, Weak};
 use semver::Version;
 
 use super::{Host, Source};
-use crate::catalog::{Capability, Description, Inspection, MAX_COMPONENT_BYTES, inspect};
+use crate::catalog::{
+    Capability, Description, DescriptionData, Digest, Inspection, MAX_COMPONENT_BYTES, inspect,
+};
 use crate::error::{Error, Result};
 use crate::instance::Catalogued;
 use crate::policy::Limits;
@@ -56,21 +58,43 @@ impl Host {
     pub(super) async fn prepare(&self, source: Source, limits: &Limits) -> Result<Arc<Prepared>> {
         let (host, fuel) = (self.clone(), limits.fuel.is_some());
         let name = source.name();
-        // Reading and compiling block, the latter for up to a minute.
-        let linked = tokio::task::spawn_blocking(move || host.link(source, fuel)).await;
-        let (inspection, catalogued) = match linked {
-            Ok(Ok(Linked::Known(prepared))) => return Ok(prepared),
-            Ok(Ok(Linked::New(inspection, catalogued))) => (inspection, catalogued),
-            Ok(Err(error)) => return Err(error),
-            Err(error) => return Err(Error::fatal(format!("{name} could not be compiled: {error}"))),
+        let linked = blocking(&name, move || host.link(source, fuel)).await?;
+        let (inspection, catalogued, described) = match linked {
+            Linked::Known(prepared) => return Ok(prepared),
+            Linked::New(inspection, catalogued, described) => (inspection, catalogued, described),
         };
-        let description = Arc::new(catalogued.describe(&name, limits).await?);
+        let description = match described {
+            Some(data) => data,
+            None => {
+                let data = catalogued.describe(&name, limits).await?;
+                let (host, digest) = (self.clone(), inspection.digest);
+                blocking(&name, move || Ok(host.keep_description(&digest, data))).await?
+            }
+        };
+        let description = Arc::new(Description::new(&name, description)?);
         let key = (inspection.digest, fuel);
         let prepared = Arc::new(Prepared { inspection: *inspection, catalogued, description });
         let mut all = self.inner.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, known| known.strong_count() > 0);
         all.insert(key, Arc::downgrade(&prepared));
         Ok(prepared)
+    }
+
+    fn kept_description(&self, digest: &Digest) -> Option<DescriptionData> {
+        let text = self.inner.engines.cache()?.load_description(digest)?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// A cache that cannot be written makes the next start slower, and nothing worse.
+    fn keep_description(&self, digest: &Digest, data: DescriptionData) -> DescriptionData {
+        let kept = self.inner.engines.cache().map(|cache| {
+            let text = serde_json::to_vec(&data).map_err(std::io::Error::other)?;
+            cache.store_description(digest, &text)
+        });
+        if let Some(Err(error)) = kept {
+            tracing::warn!(%error, "a description was not cached");
+        }
+        data
     }
 
     fn link(&self, source: Source, fuel: bool) -> Result<Linked> {
@@ -96,13 +120,25 @@ impl Host {
         let engine = self.inner.engines.select(fuel)?;
         let component = self.inner.engines.compile(&engine, &name, &inspection.digest, bytes)?;
         let catalogued = Catalogued::link(&self.inner.linkers, engine, &name, &component)?;
-        Ok(Linked::New(Box::new(inspection), catalogued))
+        let described = self.kept_description(&inspection.digest);
+        Ok(Linked::New(Box::new(inspection), catalogued, described))
     }
 }
 
 enum Linked {
     Known(Arc<Prepared>),
-    New(Box<Inspection>, Catalogued),
+    New(Box<Inspection>, Catalogued, Option<DescriptionData>),
+}
+
+/// Runs what blocks: reading files, and compiling, which takes up to a minute.
+async fn blocking<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => Err(Error::fatal(format!("{name} could not be prepared: {error}"))),
+    }
 }
 
 /// Refuses a component that needs what this host does not lend, before any of its code is compiled.

@@ -9,7 +9,7 @@ use super::runner::CallLimits;
 use super::state::{self, State};
 use crate::capability::job::{Job, JobLimits, Sinks};
 use crate::capability::secrets::SecretsCtx;
-use crate::catalog::Description;
+use crate::catalog::DescriptionData;
 use crate::engine::TickingEngine;
 use crate::error::{Error, Result};
 use crate::policy::Limits;
@@ -88,7 +88,7 @@ impl Catalogued {
     }
 
     /// Asks the plugin what it is, in a Store of its own with nothing granted.
-    pub(crate) async fn describe(&self, name: &str, limits: &Limits) -> Result<Description> {
+    pub(crate) async fn describe(&self, name: &str, limits: &Limits) -> Result<DescriptionData> {
         Live::describe(self, name, limits).await
     }
 }

@@ -14,7 +14,7 @@ use super::supervise::supervise;
 use crate::capability::bindings::{exported, types};
 use crate::capability::job::{CallStats, Job, JobLimits, Sinks, Stopper};
 use crate::capability::secrets::SecretsCtx;
-use crate::catalog::Description;
+use crate::catalog::DescriptionData;
 use crate::engine::{Began, FailureContext, classify};
 use crate::error::{Error, Result};
 use crate::event::EventBus;
@@ -76,7 +76,7 @@ impl Live {
         catalogued: &Catalogued,
         name: &str,
         limits: &Limits,
-    ) -> Result<Description> {
+    ) -> Result<DescriptionData> {
         let sinks = Sinks { instance: name.into(), plugin: EventBus::default(), host: Arc::default() };
         let job = Arc::new(Job::new(Arc::new(sinks), JobLimits::from(limits)));
         let what = || format!("description of {name}");
@@ -91,7 +91,7 @@ impl Live {
             supervise(ticker, &meter, &job, &limits, guest).await
         };
         match ended {
-            Ok((description,)) => Description::new(name, convert::description(description)),
+            Ok((description,)) => Ok(convert::description(description)),
             Err(error) => Err(live.failure(&error, &limits, what)),
         }
     }
