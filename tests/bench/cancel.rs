@@ -18,13 +18,13 @@ pub(crate) fn run(runtime: &Runtime, table: &mut Table) {
     });
     let (median, p99) = percentiles(&mut latencies);
     let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
-    table.row("forced cancellation to the next answer, median", "µs", micros(median), None, "");
-    table.row("forced cancellation to the next answer, p99 of 200", "µs", micros(p99), None, "≤ 1000 µs");
+    table.figure("forced cancellation to the next answer, median", "µs", micros(median), "");
+    table.figure("forced cancellation to the next answer, p99 of 200", "µs", micros(p99), "≤ 1000 µs");
 
     let mut waits = runtime.block_on(neighbour());
     let (median, p99) = percentiles(&mut waits);
-    table.row("a light call beside four that spin, median", "µs", micros(median), None, "");
-    table.row("a light call beside four that spin, p99", "µs", micros(p99), None, "≤ 25000 µs");
+    table.figure("a light call beside four that spin, median", "µs", micros(median), "");
+    table.figure("a light call beside four that spin, p99", "µs", micros(p99), "≤ 25000 µs");
 }
 
 fn percentiles(samples: &mut [Duration]) -> (Duration, Duration) {

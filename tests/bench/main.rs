@@ -15,9 +15,11 @@ mod calls;
 mod cancel;
 mod load;
 mod memory;
+mod pair;
 mod streams;
 mod table;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use criterion::Criterion;
@@ -25,11 +27,11 @@ use table::Table;
 
 fn main() {
     let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2))
-        .sample_size(30)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .sample_size(20)
         .without_plots()
-        .output_directory(&table::criterion_dir().unwrap())
+        .output_directory(&criterion_dir())
         .configure_from_args();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut table = Table::default();
@@ -40,4 +42,10 @@ fn main() {
     cancel::run(&runtime, &mut table);
     criterion.final_summary();
     table.print();
+}
+
+/// Beside the build that this program is of.
+fn criterion_dir() -> PathBuf {
+    let executable = std::env::current_exe().unwrap();
+    executable.ancestors().nth(3).unwrap().join("criterion")
 }

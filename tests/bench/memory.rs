@@ -13,14 +13,11 @@ pub(crate) fn run(runtime: &Runtime, table: &mut Table) {
     let (bare_idle, bare_called) = runtime.block_on(bare());
     let (host_idle, host_called) = runtime.block_on(host());
     let kib = |bytes: u64| bytes as f64 / 1024.0 / INSTANCES as f64;
-    table.row("memory of an idle instance, initialized", "KiB", kib(host_idle), Some(kib(bare_idle)), "≤ 2");
-    table.row(
-        "memory of an idle instance, after a call",
-        "KiB",
-        kib(host_called),
-        Some(kib(bare_called)),
-        "≤ 2",
-    );
+    let rows = [("initialized", host_idle, bare_idle), ("after a call", host_called, bare_called)];
+    for (when, host, bare) in rows {
+        let what = format!("memory of an idle instance, {when}");
+        table.pair(&what, "KiB", kib(host), kib(bare), kib(host) / kib(bare), "≤ 2");
+    }
 }
 
 async fn bare() -> (u64, u64) {

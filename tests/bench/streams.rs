@@ -13,6 +13,7 @@ use wasmtime::component::{FutureConsumer, Source, StreamConsumer, StreamResult};
 use wasmtime::{AsContextMut, StoreContextMut};
 
 use crate::bare::{Bare, Error, ExecuteStream, Instance, State, Value};
+use crate::pair::Pair;
 use crate::table::Table;
 
 const ITEMS: u64 = 10_000;
@@ -21,16 +22,18 @@ const BLOB_BYTES: u64 = 64 << 10;
 
 pub(crate) fn run(runtime: &Runtime, criterion: &mut Criterion, table: &mut Table) {
     let cases = [
-        ("stream 100 B", "stream-small", Throughput::Elements(ITEMS)),
-        ("stream 64 KiB", "stream-blobs", Throughput::Bytes(BLOBS * BLOB_BYTES)),
+        ("stream of 10,000 items of 100 B", "stream-small", Throughput::Elements(ITEMS)),
+        ("stream of 64 items of 64 KiB", "stream-blobs", Throughput::Bytes(BLOBS * BLOB_BYTES)),
     ];
-    for (name, action, throughput) in cases {
-        let mut group = criterion.benchmark_group(name);
-        group.throughput(throughput);
+    for (what, action, throughput) in cases {
         let bare = Bare::new();
         let mut instance = runtime.block_on(bare.instantiate(&bare.link(&bare.compile(&guest("misbehave")))));
-        group.bench_function("bare", |bencher| {
-            bencher.iter_custom(|iterations| {
+        let host = Host::builder().build().unwrap();
+        let plugin = runtime.block_on(host.load(guest("misbehave"))).unwrap();
+        Pair { what, aim: "", throughput: Some(throughput) }.measure(
+            criterion,
+            table,
+            |iterations| {
                 runtime.block_on(async {
                     let began = Instant::now();
                     for _ in 0..iterations {
@@ -38,12 +41,8 @@ pub(crate) fn run(runtime: &Runtime, criterion: &mut Criterion, table: &mut Tabl
                     }
                     began.elapsed()
                 })
-            });
-        });
-        let host = Host::builder().build().unwrap();
-        let plugin = runtime.block_on(host.load(guest("misbehave"))).unwrap();
-        group.bench_function("cjm", |bencher| {
-            bencher.iter_custom(|iterations| {
+            },
+            |iterations| {
                 runtime.block_on(async {
                     let began = Instant::now();
                     for _ in 0..iterations {
@@ -51,11 +50,9 @@ pub(crate) fn run(runtime: &Runtime, criterion: &mut Criterion, table: &mut Tabl
                     }
                     began.elapsed()
                 })
-            });
-        });
+            },
+        );
     }
-    table.criterion("stream of 10,000 items of 100 B", "stream 100 B", "bare", "cjm", "");
-    table.criterion("stream of 64 items of 64 KiB", "stream 64 KiB", "bare", "cjm", "");
 }
 
 async fn drain(plugin: &Plugin, action: &str) {
