@@ -21,10 +21,10 @@ pub(crate) struct Ticker {
 
 #[derive(Default)]
 struct Shared {
-    /// Calls that are running.
-    running: AtomicU64,
-    /// Calls that ever began; tells a busy host with no call right now from an idle one.
+    /// Calls that ever began, and that ever ended. Calls are running where the two differ; where the first has
+    /// moved, the host is busy even if no call runs right now.
     begun: AtomicU64,
+    ended: AtomicU64,
     asleep: AtomicBool,
     stop: AtomicBool,
 }
@@ -48,8 +48,7 @@ impl Ticker {
     /// Marks a call as running.
     pub(crate) fn hold(&self) -> Ticking<'_> {
         let shared = &*self.shared;
-        shared.running.fetch_add(1, Ordering::SeqCst);
-        shared.begun.fetch_add(1, Ordering::Relaxed);
+        shared.begun.fetch_add(1, Ordering::SeqCst);
         if shared.asleep.load(Ordering::SeqCst) {
             self.thread.unpark();
         }
@@ -59,7 +58,7 @@ impl Ticker {
 
 impl Drop for Ticking<'_> {
     fn drop(&mut self) {
-        self.shared.running.fetch_sub(1, Ordering::Release);
+        self.shared.ended.fetch_add(1, Ordering::Release);
     }
 }
 
@@ -79,7 +78,7 @@ fn run(shared: &Shared, engine: &EngineWeak, tick: Duration) {
             None => return,
         }
         let begun = shared.begun.load(Ordering::Relaxed);
-        let busy = begun != seen || shared.running.load(Ordering::Relaxed) > 0;
+        let busy = begun != seen || shared.is_running();
         seen = begun;
         idle = if busy { 0 } else { idle + 1 };
         if idle > IDLE_TICKS {
@@ -89,11 +88,19 @@ fn run(shared: &Shared, engine: &EngineWeak, tick: Duration) {
     }
 }
 
-/// Sleeps until a call begins. `asleep` is raised before `running` is looked at, and a call does it the other way
+impl Shared {
+    fn is_running(&self) -> bool {
+        // In this order, a call that ends in between counts as running for a moment longer.
+        let ended = self.ended.load(Ordering::Acquire);
+        self.begun.load(Ordering::SeqCst) != ended
+    }
+}
+
+/// Sleeps until a call begins. `asleep` is raised before `begun` is looked at, and a call does it the other way
 /// round, so that one of the two sees the other.
 fn sleep(shared: &Shared) {
     shared.asleep.store(true, Ordering::SeqCst);
-    while shared.running.load(Ordering::SeqCst) == 0 && !shared.stop.load(Ordering::SeqCst) {
+    while !shared.is_running() && !shared.stop.load(Ordering::SeqCst) {
         thread::park();
     }
     shared.asleep.store(false, Ordering::SeqCst);

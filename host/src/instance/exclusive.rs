@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::blueprint::Blueprint;
 use super::convert;
 use super::live::{Hook, Live};
-use super::runner::{Work, closed, turn, what};
+use super::runner::{Work, closed, turn};
 use super::stream::{Items, serve};
 use crate::capability::job::Job;
 use crate::error::{Error, Result};
@@ -36,33 +36,32 @@ impl Exclusive {
         Ok(Self { blueprint, slot: Mutex::new(Slot::Alive(Box::new(live))) })
     }
 
-    pub(super) async fn execute(&self, work: Work) -> Result<Value> {
+    pub(super) async fn execute(&self, mut work: Work) -> Result<Value> {
         let mut slot = self.enter(&work).await?;
         let mut live = self.take(&mut slot, Some(&work.job)).await?;
-        let Work { job, limits, action, input } = work;
-        let what = || what(&action, &job);
-        let input = convert::to_guest(input);
-        let ended = live.execute(&self.blueprint.catalogued, &job, &limits, &action, &input, what).await;
+        let input = work.take_input();
+        let what = || work.what();
+        let ended = live.execute(&self.blueprint.catalogued, &work, &input).await;
         match ended {
             Ok(outcome) => {
                 *slot = Slot::Alive(live);
                 drop(slot);
                 let value = outcome.map_err(|error| convert::error_from_guest(&what(), error))?;
-                convert::from_guest(what, value, limits.output_bytes)
+                convert::from_guest(what, value, work.limits.output_bytes)
             }
             Err(error) => {
                 // A new instance may take a while, and the input may be large.
                 drop(input);
-                Box::pin(self.replace(&mut slot, live, &error, &job)).await;
+                Box::pin(self.replace(&mut slot, live, &error, &work.job)).await;
                 Err(error)
             }
         }
     }
 
-    pub(super) async fn stream(&self, work: Work, items: Items) -> Result<()> {
+    pub(super) async fn stream(&self, mut work: Work, items: Items) -> Result<()> {
         let mut slot = self.enter(&work).await?;
         let mut live = self.take(&mut slot, Some(&work.job)).await?;
-        match stream(&self.blueprint, &mut live, &work, items).await {
+        match stream(&self.blueprint, &mut live, &mut work, items).await {
             Ok(outcome) => {
                 *slot = Slot::Alive(live);
                 outcome.map_err(|error| convert::error_from_guest(&work.what(), error))
@@ -177,7 +176,7 @@ impl Exclusive {
 pub(super) async fn stream(
     blueprint: &Blueprint,
     live: &mut Live,
-    work: &Work,
+    work: &mut Work,
     items: Items,
 ) -> Result<super::live::Outcome<()>> {
     let catalogued = &blueprint.catalogued;
@@ -185,7 +184,7 @@ pub(super) async fn stream(
         return Err(Error::invalid(format!("plugin `{}` does not stream", blueprint.sinks.instance)));
     };
     let execute = live.function(index, || work.what())?;
-    let (action, input) = (work.action.to_string(), convert::to_guest(work.input.clone()));
+    let (action, input) = (work.action.to_string(), work.take_input());
     live.run(
         catalogued,
         &work.job,

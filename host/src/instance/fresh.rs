@@ -8,7 +8,7 @@ use super::blueprint::Blueprint;
 use super::convert;
 use super::exclusive::stream;
 use super::live::Live;
-use super::runner::{Work, closed, turn, what};
+use super::runner::{Work, closed, turn};
 use super::stream::Items;
 use crate::capability::job::Job;
 use crate::error::{Error, Result};
@@ -28,24 +28,23 @@ impl Fresh {
         Ok(Self { blueprint, permits: Semaphore::new(concurrency as usize), concurrency })
     }
 
-    pub(super) async fn execute(&self, work: Work) -> Result<Value> {
+    pub(super) async fn execute(&self, mut work: Work) -> Result<Value> {
         let permit = self.enter(&work).await?;
         let mut live = Live::start(&self.blueprint, Some(&work.job)).await?;
-        let Work { job, limits, action, input } = work;
-        let what = || what(&action, &job);
-        let input = convert::to_guest(input);
-        let ended = live.execute(&self.blueprint.catalogued, &job, &limits, &action, &input, what).await;
+        let input = work.take_input();
+        let what = || work.what();
+        let ended = live.execute(&self.blueprint.catalogued, &work, &input).await;
         drop(input);
-        leave(live, &ended, &job);
+        leave(live, &ended, &work.job);
         drop(permit);
         let value = ended?.map_err(|error| convert::error_from_guest(&what(), error))?;
-        convert::from_guest(what, value, limits.output_bytes)
+        convert::from_guest(what, value, work.limits.output_bytes)
     }
 
-    pub(super) async fn stream(&self, work: Work, items: Items) -> Result<()> {
+    pub(super) async fn stream(&self, mut work: Work, items: Items) -> Result<()> {
         let permit = self.enter(&work).await?;
         let mut live = Live::start(&self.blueprint, Some(&work.job)).await?;
-        let ended = stream(&self.blueprint, &mut live, &work, items).await;
+        let ended = stream(&self.blueprint, &mut live, &mut work, items).await;
         leave(live, &ended, &work.job);
         drop(permit);
         ended?.map_err(|error| convert::error_from_guest(&work.what(), error))

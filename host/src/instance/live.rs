@@ -8,7 +8,7 @@ use wasmtime::component::{ComponentNamedList, FutureReader, Instance, Lift, Lowe
 
 use super::blueprint::{Blueprint, Catalogued, LifecycleIndices};
 use super::convert;
-use super::runner::CallLimits;
+use super::runner::{CallLimits, Work};
 use super::state::State;
 use super::supervise::supervise;
 use crate::capability::bindings::{exported, types};
@@ -142,16 +142,17 @@ impl Live {
     pub(super) async fn execute(
         &mut self,
         catalogued: &Catalogued,
-        job: &Arc<Job>,
-        limits: &CallLimits,
-        action: &str,
+        work: &Work,
         input: &types::Value,
-        what: impl Fn() -> String,
     ) -> Result<Outcome<types::Value>> {
-        let execute = self.execute;
-        self.run(catalogued, job, limits, what, async move |store| {
-            execute.call_async(store, (action, input)).await
-        })
+        let (execute, action) = (self.execute, &*work.action);
+        self.run(
+            catalogued,
+            &work.job,
+            &work.limits,
+            || work.what(),
+            async move |store| execute.call_async(store, (action, input)).await,
+        )
         .await
         .map(|(outcome,)| outcome)
     }

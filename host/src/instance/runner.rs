@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::blueprint::Blueprint;
+use super::convert;
 use super::exclusive::Exclusive;
 use super::fresh::Fresh;
 use super::live::Hook;
 use super::shared::Shared;
 use super::stream::Items;
+use crate::capability::bindings::types;
 use crate::capability::job::Job;
 use crate::catalog::InstanceMode;
 use crate::error::{Error, Result};
@@ -49,15 +51,23 @@ pub(crate) struct Work {
     pub(crate) input: Value,
 }
 
-impl Work {
-    /// Names the work in errors.
-    pub(super) fn what(&self) -> String {
-        what(&self.action, &self.job)
+/// However a call goes, its job has ended with it.
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.job.finish();
     }
 }
 
-pub(super) fn what(action: &str, job: &Job) -> String {
-    format!("action `{action}` of `{}`", job.instance())
+impl Work {
+    /// Takes the input out, to be handed to the guest.
+    pub(super) fn take_input(&mut self) -> types::Value {
+        convert::to_guest(std::mem::replace(&mut self.input, Value::Json(String::new())))
+    }
+
+    /// Names the work in errors.
+    pub(super) fn what(&self) -> String {
+        format!("action `{}` of `{}`", self.action, self.job.instance())
+    }
 }
 
 /// A loaded plugin that takes calls.
@@ -80,26 +90,20 @@ impl Runner {
     /// Runs an action. The futures of the modes are boxed but for the most frequent one, which they would make
     /// larger, and with it slower to hand around.
     pub(crate) async fn execute(&self, work: Work) -> Result<Value> {
-        let job = work.job.clone();
-        let ended = match self {
+        match self {
             Runner::Exclusive(runner) => runner.execute(work).await,
             Runner::Shared(runner) => Box::pin(runner.execute(work)).await,
             Runner::Fresh(runner) => Box::pin(runner.execute(work)).await,
-        };
-        job.finish();
-        ended
+        }
     }
 
     /// Runs an action whose results go to `items` as they come; ends when the guest has.
     pub(crate) async fn stream(&self, work: Work, items: Items) -> Result<()> {
-        let job = work.job.clone();
-        let ended = match self {
+        match self {
             Runner::Exclusive(runner) => runner.stream(work, items).await,
             Runner::Shared(runner) => runner.stream(work, items).await,
             Runner::Fresh(runner) => runner.stream(work, items).await,
-        };
-        job.finish();
-        ended
+        }
     }
 
     /// Has the plugin fetch what its first job would wait for; nothing where it has no such hook.

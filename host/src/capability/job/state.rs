@@ -1,6 +1,6 @@
 //! What is known of one job while it runs, and told to its watchers.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,7 @@ pub(crate) struct Job {
     cancellation: Cancellation,
     bus: EventBus,
     logged: AtomicU32,
+    finished: AtomicBool,
     report: Mutex<Report>,
 }
 
@@ -98,6 +99,7 @@ impl Job {
             cancellation: Cancellation::new(),
             bus: EventBus::default(),
             logged: AtomicU32::new(0),
+            finished: AtomicBool::new(false),
             report: Mutex::default(),
         }
     }
@@ -217,8 +219,11 @@ impl Job {
         }
     }
 
-    /// Tells what was held back, at the end of the job.
+    /// Tells what was held back, at the end of the job. Without effect the second time.
     pub(crate) fn finish(&self) {
+        if self.finished.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let progress = {
             let mut report = self.report();
             std::mem::take(&mut report.progress_untold).then(|| report.progress.clone())

@@ -105,7 +105,8 @@ impl Driver {
                 message
             }
             Err(broken) => {
-                round.fail(broken, |error, call| live.failure(error, &call.limits, || call.what.clone()));
+                round
+                    .fail(broken, |error, call| live.failure(error, &call.work.limits, || call.what.clone()));
                 drop(live);
                 self.revive(&round).await;
                 None

@@ -101,6 +101,8 @@ impl Shared {
             }
         };
         abandoned.disarm();
+        // The driver may hold the work a moment longer.
+        job.finish();
         ended.unwrap_or_else(|_| Err(closed(&self.blueprint)))
     }
 

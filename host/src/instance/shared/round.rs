@@ -14,7 +14,7 @@ use crate::error::{Clock, Error, Result};
 use crate::event::CancelPhase;
 use crate::instance::blueprint::Blueprint;
 use crate::instance::convert;
-use crate::instance::runner::CallLimits;
+use crate::instance::runner::Work;
 use crate::instance::state::State;
 use crate::value::Value;
 
@@ -33,8 +33,8 @@ pub(super) struct Round {
 }
 
 pub(super) struct InFlight {
-    pub(super) job: Arc<Job>,
-    pub(super) limits: Arc<CallLimits>,
+    /// Kept until the caller is told how it went, because the job ends with it.
+    pub(super) work: Work,
     pub(super) what: String,
     pub(super) began: Instant,
     pub(super) timed_out: AtomicBool,
@@ -71,7 +71,7 @@ impl InFlight {
         Error::TimedOut {
             what: self.what.clone(),
             clock: Clock::Wall,
-            limit: self.limits.wall_time.unwrap_or_default(),
+            limit: self.work.limits.wall_time.unwrap_or_default(),
         }
     }
 
@@ -79,24 +79,25 @@ impl InFlight {
     /// would lose their work with it.
     pub(super) async fn must_force(self: Arc<Self>) -> Option<Arc<Job>> {
         let out_of_time = async {
-            match self.limits.wall_time {
+            match self.work.limits.wall_time {
                 Some(limit) => tokio::time::sleep(limit).await,
                 None => std::future::pending().await,
             }
             self.timed_out.store(true, Ordering::Relaxed);
-            self.job.cancel(false);
+            self.work.job.cancel(false);
             std::future::pending::<()>().await;
         };
         let forced = self
+            .work
             .job
             .cancellation()
-            .must_force(self.limits.grace, || self.job.enter(CancelPhase::Cooperative));
+            .must_force(self.work.limits.grace, || self.work.job.enter(CancelPhase::Cooperative));
         tokio::select! {
             () = out_of_time => {}
             () = forced => {}
         }
         let pending = self.reply.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        pending.then(|| self.job.clone())
+        pending.then(|| self.work.job.clone())
     }
 }
 
@@ -125,7 +126,8 @@ impl Round {
         let call = Arc::new(call);
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
         // A guest that spins lets no other call begin, so that the last one to begin bounds it.
-        let deadline = call.limits.cpu_time.map(|limit| self.stopper.meter.cpu_time().saturating_add(limit));
+        let deadline =
+            call.work.limits.cpu_time.map(|limit| self.stopper.meter.cpu_time().saturating_add(limit));
         self.stopper.meter.set_deadline(deadline);
         call
     }
@@ -146,8 +148,8 @@ impl Round {
                     classify(error, &call)
                 }
                 Broken::Failed(_) => self.collateral(),
-                Broken::Forced(job) if Arc::ptr_eq(job, &call.job) => {
-                    call.job.enter(CancelPhase::Forced);
+                Broken::Forced(job) if Arc::ptr_eq(job, &call.work.job) => {
+                    call.work.job.enter(CancelPhase::Forced);
                     if call.timed_out.load(Ordering::Relaxed) {
                         call.out_of_time()
                     } else {
@@ -173,8 +175,8 @@ impl Round {
     /// Answers once there is a new instance, so that a caller that is told of its end can call again at once.
     pub(super) fn answer_failed(&self, revived: bool) {
         for (call, error) in self.failed.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            if revived && call.job.cancellation().phase() == CancelPhase::Forced {
-                call.job.enter(CancelPhase::Reloaded);
+            if revived && call.work.job.cancellation().phase() == CancelPhase::Forced {
+                call.work.job.enter(CancelPhase::Reloaded);
             }
             call.refuse(error);
         }

@@ -18,7 +18,6 @@ use crate::capability::job::{CallStats, Job};
 use crate::error::{Error, Result};
 use crate::instance::convert;
 use crate::instance::live::{ExecuteOwned, ExecuteStream, Outcome};
-use crate::instance::runner::Work;
 use crate::instance::state::State;
 use crate::instance::stream::serve;
 use crate::value::Value;
@@ -71,15 +70,15 @@ async fn serve_call(
         return;
     }
     let what = call.work.what();
-    let Work { job, limits, action, input } = call.work;
+    let mut work = call.work;
     let (items, answer) = match call.reply {
         Reply::Value(reply) => (None, Answer::Value(reply)),
         Reply::Stream(items, reply) => (Some(items), Answer::Stream(reply)),
     };
-    let output_bytes = limits.output_bytes;
+    let output_bytes = work.limits.output_bytes;
+    let (action, input) = (work.action.to_string(), work.take_input());
     let call = round.begin(InFlight {
-        job,
-        limits,
+        work,
         what,
         began: Instant::now(),
         timed_out: AtomicBool::new(false),
@@ -87,12 +86,11 @@ async fn serve_call(
     });
     // The other end lives as long as the round.
     let _ = watch.send(Box::pin(call.clone().must_force()));
-    if let Some(fuel) = call.limits.fuel {
+    if let Some(fuel) = call.work.limits.fuel {
         // As with CPU time, the last call to begin bounds the Store. The engine counts fuel, or the call would have
         // been refused.
         let _ = accessor.with(|mut access| access.as_context_mut().set_fuel(fuel));
     }
-    let (action, input) = (action.to_string(), convert::to_guest(input));
     let ended = match items {
         None => serve_execute(accessor, functions.execute, &call, action, input).await.map(|outcome| {
             let value = outcome.map_err(|error| call.error(error));
@@ -102,7 +100,7 @@ async fn serve_call(
         }),
         Some(items) => match functions.stream {
             None => Ok(Ended::Stream(Err(Error::invalid(format!("{} does not stream", call.what))))),
-            Some(stream) => serve(accessor, stream, action, input, items, Some(&call.job))
+            Some(stream) => serve(accessor, stream, action, input, items, Some(&call.work.job))
                 .await
                 .map(|outcome| Ended::Stream(outcome.map_err(|error| call.error(error)))),
         },
@@ -115,7 +113,7 @@ async fn serve_call(
         let limiter = &store.data().limiter;
         (limiter.memory_bytes(), limiter.peak_memory_bytes())
     });
-    call.job.measured(CallStats {
+    call.work.job.measured(CallStats {
         wall: call.began.elapsed(),
         cpu: Duration::ZERO,
         memory_bytes: memory.0,
@@ -145,7 +143,7 @@ async fn serve_execute(
     let (started, task) = accessor.with(|mut access| -> wasmtime::Result<_> {
         let started = execute.start_call_concurrent(&mut access, (action, input))?;
         let task = started.task();
-        access.as_context_mut().data_mut().jobs.begin_task(task, call.job.clone());
+        access.as_context_mut().data_mut().jobs.begin_task(task, call.work.job.clone());
         Ok((started, task))
     })?;
     let (outcome,) = execute.finish_call_concurrent(accessor, started).await?;
