@@ -1,6 +1,6 @@
 //! What the workspace consists of, as cargo tells it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -30,8 +30,10 @@ pub(crate) struct Guest {
 impl Workspace {
     /// Asks cargo.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = root.parent().context("the workspace has no folder")?;
+        // Asked at run time: several checkouts may share a target folder, and with it this program.
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let package = package.context("run this as `cargo xtask`, which says where the workspace is")?;
+        let root = package.parent().context("the workspace has no folder")?;
         let text = read(cargo(root).args(["metadata", "--no-deps", "--format-version", "1"]))?;
         let metadata: Value = serde_json::from_str(&text).context("cargo's metadata cannot be read")?;
         let target_dir = field(&metadata, "target_directory").and_then(Value::as_str).map(PathBuf::from);

@@ -59,11 +59,11 @@ impl Host {
         let (host, fuel) = (self.clone(), limits.fuel.is_some());
         let name = source.name();
         let linked = blocking(&name, move || host.link(source, fuel)).await?;
-        let (inspection, catalogued, described) = match linked {
+        let New { inspection, catalogued, description } = match linked {
             Linked::Known(prepared) => return Ok(prepared),
-            Linked::New(inspection, catalogued, described) => (inspection, catalogued, described),
+            Linked::New(new) => *new,
         };
-        let description = match described {
+        let description = match description {
             Some(data) => data,
             None => {
                 let data = catalogued.describe(&name, limits).await?;
@@ -73,7 +73,7 @@ impl Host {
         };
         let description = Arc::new(Description::new(&name, description)?);
         let key = (inspection.digest, fuel);
-        let prepared = Arc::new(Prepared { inspection: *inspection, catalogued, description });
+        let prepared = Arc::new(Prepared { inspection, catalogued, description });
         let mut all = self.inner.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, known| known.strong_count() > 0);
         all.insert(key, Arc::downgrade(&prepared));
@@ -120,14 +120,21 @@ impl Host {
         let engine = self.inner.engines.select(fuel)?;
         let component = self.inner.engines.compile(&engine, &name, &inspection.digest, bytes)?;
         let catalogued = Catalogued::link(&self.inner.linkers, engine, &name, &component)?;
-        let described = self.kept_description(&inspection.digest);
-        Ok(Linked::New(Box::new(inspection), catalogued, described))
+        let description = self.kept_description(&inspection.digest);
+        Ok(Linked::New(Box::new(New { inspection, catalogued, description })))
     }
 }
 
 enum Linked {
     Known(Arc<Prepared>),
-    New(Box<Inspection>, Catalogued, Option<DescriptionData>),
+    New(Box<New>),
+}
+
+struct New {
+    inspection: Inspection,
+    catalogued: Catalogued,
+    /// What was kept of an earlier time.
+    description: Option<DescriptionData>,
 }
 
 /// Runs what blocks: reading files, and compiling, which takes up to a minute.
