@@ -7,9 +7,14 @@ use std::fs;
 use cjm_host::{Host, Source};
 use cjm_tests::{guest, resident_bytes};
 use serde_json::json;
+use tokio::sync::Mutex;
+
+/// One of these tests measures the process that all run in.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_loads_and_unloads_leak_nothing() {
+    let _alone = ALONE.lock().await;
     let host = Host::builder().build().unwrap();
     // Kept, so that the component is compiled once.
     let kept = host.loader(Source::path(guest("echo"))).id("kept").load().await.unwrap();
@@ -33,6 +38,7 @@ async fn ten_thousand_loads_and_unloads_leak_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn compiled_code_is_kept_and_an_altered_file_is_never_loaded() {
+    let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let load = async || {
         let host = Host::builder().cache_dir(dir.path().join("cache")).build().unwrap();
@@ -64,6 +70,7 @@ async fn compiled_code_is_kept_and_an_altered_file_is_never_loaded() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shutting_down_lets_running_calls_end() {
+    let _alone = ALONE.lock().await;
     let host = Host::builder().build().unwrap();
     let plugin = host.load(guest("misbehave")).await.unwrap();
     let running = plugin.call("nap", json!(null)).start();

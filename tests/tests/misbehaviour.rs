@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use cjm_host::{Category, Clock, Error, Host, Limits, Plugin, ResourceKind, Source, TrapKind, Value};
-use cjm_tests::{guest, resident_bytes};
+use cjm_tests::guest;
 use serde_json::json;
 
 fn limits() -> Limits {
@@ -106,14 +106,12 @@ async fn a_panic_brings_its_message_and_a_backtrace_with_names() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn allocating_without_end_is_out_of_memory_not_a_trap() {
-    let before = resident_bytes();
     let error = run_beside_a_neighbour("allocate").await;
     let Error::ResourceExhausted(shortfall) = &error else { panic!("{error:?}") };
     assert_eq!(shortfall.kind, ResourceKind::SystemMemory);
     assert_eq!(shortfall.available, Some(256 << 20));
     assert!(shortfall.needed.unwrap() > 256 << 20);
     assert!(error.is_retriable());
-    assert!(resident_bytes() < before + (160 << 20), "the guest's memory is given back");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -155,40 +153,6 @@ async fn fuel_is_a_budget_of_its_own() {
     let (_host, plain) = misbehave().await;
     let error = plain.call("echo", json!(1)).fuel(5).await.unwrap_err();
     assert_eq!(error.category(), Category::InvalidInput, "fuel is not counted there: {error}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn floods_cost_the_host_no_memory() {
-    let (_host, plugin) = misbehave().await;
-    plugin.execute("flood-progress", json!(null)).await.unwrap();
-    let before = resident_bytes();
-    // Nobody reads these events.
-    let _events = plugin.events();
-    for action in ["flood-logs", "flood-stdout", "flood-progress", "flood-usage"] {
-        let ended = plugin
-            .call(action, json!(null))
-            .cpu_time(Duration::from_secs(20))
-            .timeout(Duration::from_secs(60))
-            .await;
-        ended.unwrap_or_else(|error| panic!("{action}: {error}"));
-    }
-    let grown = resident_bytes().saturating_sub(before);
-    assert!(grown < 64 << 20, "{grown} bytes");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_result_over_the_limit_never_reaches_the_host() {
-    let roomy = Limits { memory_bytes: 1 << 30, cpu_time: None, wall_time: None, ..Limits::default() };
-    let host = Host::builder().limits(roomy).build().unwrap();
-    let plugin = host.load(guest("misbehave")).await.unwrap();
-    let before = resident_bytes();
-    for action in ["huge", "huge-json"] {
-        let error = plugin.execute(action, json!(null)).await.unwrap_err();
-        let Error::ResourceExhausted(shortfall) = &error else { panic!("{action}: {error:?}") };
-        assert_eq!(shortfall.kind, ResourceKind::Output);
-    }
-    let grown = resident_bytes().saturating_sub(before);
-    assert!(grown < 64 << 20, "{grown} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
