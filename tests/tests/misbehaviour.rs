@@ -198,3 +198,17 @@ async fn an_input_over_the_limit_is_refused_before_the_guest_runs() {
     let Error::ResourceExhausted(shortfall) = &error else { panic!("{error:?}") };
     assert_eq!(shortfall.kind, ResourceKind::Input);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_of_too_many_parts_is_not_loaded() {
+    let host = Host::builder().build().unwrap();
+    for limits in [
+        Limits { instances: 0, ..limits() },
+        Limits { memories: 0, ..limits() },
+        Limits { tables: 0, ..limits() },
+    ] {
+        let error = host.loader(Source::path(guest("echo"))).limits(limits).load().await.unwrap_err();
+        let Error::ResourceExhausted(shortfall) = &error else { panic!("{error:?}") };
+        assert_eq!(shortfall.kind, ResourceKind::Instances, "{error}");
+    }
+}

@@ -54,6 +54,15 @@ pub(crate) fn classify(error: &wasmtime::Error, context: FailureContext<'_>) -> 
             None,
             None,
         ),
+        None if root_message(error).contains("resource limit exceeded") => Error::exhausted(
+            ResourceKind::Instances,
+            format!(
+                "{what} went over a limit: {}; raise `instances`, `memories` or `tables`",
+                root_message(error)
+            ),
+            None,
+            None,
+        ),
         None if context.limiter.refused().is_some() => refused(what, context.limiter),
         None => trapped(what, TrapKind::Other, root_message(error), error),
     }
