@@ -36,6 +36,7 @@ mod catalog;
 mod engine;
 mod error;
 mod event;
+mod file;
 mod host;
 mod instance;
 mod policy;
@@ -55,5 +56,5 @@ pub use host::{
     Call, Canceller, Host, HostBuilder, Loader, Plugin, ResultStream, Running, Source, blocking,
     inspect_bytes, inspect_file,
 };
-pub use policy::Limits;
+pub use policy::{Grants, Limits};
 pub use value::{Blob, Value};

@@ -1,5 +1,7 @@
-//! What a plugin may use: parsed once, closed by default.
+//! What instances and their calls may use.
 
+mod grants;
 mod limits;
 
+pub use grants::Grants;
 pub use limits::Limits;
