@@ -40,6 +40,7 @@ mod file;
 mod host;
 mod instance;
 mod policy;
+mod store;
 mod value;
 
 pub use capability::job::CallStats;
