@@ -57,5 +57,8 @@ pub use host::{
     Call, Canceller, Host, HostBuilder, Loader, Plugin, ResultStream, Running, Source, blocking,
     inspect_bytes, inspect_file,
 };
-pub use policy::{Grants, Limits};
+pub use policy::{
+    EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, Limits, NetworkGrant, Scheme,
+    SocketGrant, SocketProtocol,
+};
 pub use value::{Blob, Value};

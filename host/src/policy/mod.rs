@@ -1,7 +1,12 @@
 //! What instances and their calls may use.
 
+mod address;
 mod grants;
 mod limits;
 
-pub use grants::Grants;
+pub(crate) use grants::Place;
+pub use grants::{
+    EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, NetworkGrant, Scheme, SocketGrant,
+    SocketProtocol,
+};
 pub use limits::Limits;
