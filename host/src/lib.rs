@@ -54,7 +54,7 @@ pub use error::{
 };
 pub use event::{CancelPhase, Event, EventKind, LogLevel, LogRecord, Progress, Subscription};
 pub use host::{
-    Call, Canceller, Host, HostBuilder, Loader, Plugin, ResultStream, Running, Source, blocking,
+    Call, Canceller, Examined, Host, HostBuilder, Loader, Plugin, ResultStream, Running, Source, blocking,
     inspect_bytes, inspect_file,
 };
 pub use policy::{

@@ -1,5 +1,6 @@
 //! Loading a component with options.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use super::Host;
 use super::plugin::{Loaded, Plugin};
+use super::prepare::read;
 use crate::capability::job::Sinks;
 use crate::capability::secrets::SecretsCtx;
 use crate::catalog::{Description, InstanceMode};
@@ -45,6 +47,14 @@ impl Source {
         match self {
             Source::Path(path) => path.display().to_string(),
             Source::Bytes { name, .. } => name.clone(),
+        }
+    }
+
+    /// The component's bytes. Blocks.
+    pub(super) fn read(&self) -> Result<Cow<'_, [u8]>> {
+        match self {
+            Source::Path(path) => read(path).map(Cow::Owned),
+            Source::Bytes { bytes, .. } => Ok(Cow::Borrowed(bytes)),
         }
     }
 }

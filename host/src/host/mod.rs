@@ -3,6 +3,7 @@
 pub mod blocking;
 mod builder;
 mod call;
+mod examine;
 mod loader;
 mod plugin;
 mod prepare;
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use builder::HostBuilder;
 pub use call::Call;
+pub use examine::Examined;
 pub use loader::{Loader, Source};
 pub use plugin::Plugin;
 pub use prepare::{inspect_bytes, inspect_file};

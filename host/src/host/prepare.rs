@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, Weak};
 
 use semver::Version;
+use serde::{Deserialize, Serialize};
 
 use super::{Host, Source};
 use crate::catalog::{
@@ -44,17 +45,14 @@ pub fn inspect_bytes(name: &str, bytes: &[u8]) -> Result<Inspection> {
     inspect(name, bytes)
 }
 
-impl Host {
-    /// Asks a component what it is, without loading it: it gets no configuration, no secret and no capability.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Loader::load`](crate::Loader::load), up to the point where an instance would be initialized.
-    pub async fn describe(&self, source: Source) -> Result<Description> {
-        let limits = self.inner.limits.clone();
-        Ok((*self.prepare(source, &limits).await?.description).clone())
-    }
+/// What is kept of a component under its digest: it stays true for as long as the bytes are the same.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) inspection: Inspection,
+    pub(super) description: DescriptionData,
+}
 
+impl Host {
     pub(super) async fn prepare(&self, source: Source, limits: &Limits) -> Result<Arc<Prepared>> {
         let (host, fuel) = (self.clone(), limits.fuel.is_some());
         let name = source.name();
@@ -66,9 +64,10 @@ impl Host {
         let description = match description {
             Some(data) => data,
             None => {
-                let data = catalogued.describe(&name, limits).await?;
-                let (host, digest) = (self.clone(), inspection.digest);
-                blocking(&name, move || Ok(host.keep_description(&digest, data))).await?
+                let description = catalogued.describe(&name, limits).await?;
+                let (host, inspection) = (self.clone(), inspection.clone());
+                let kept = Kept { inspection, description };
+                blocking(&name, move || Ok(host.keep(kept))).await?
             }
         };
         let description = Arc::new(Description::new(&name, description)?);
@@ -80,47 +79,46 @@ impl Host {
         Ok(prepared)
     }
 
-    fn kept_description(&self, digest: &Digest) -> Option<DescriptionData> {
+    /// What was kept of the component of this digest, under the name that it has now.
+    pub(super) fn kept(&self, name: &str, digest: &Digest) -> Option<Kept> {
         let text = self.inner.engines.cache()?.load_description(digest)?;
-        serde_json::from_slice(&text).ok()
+        let mut kept: Kept = serde_json::from_slice(&text).ok()?;
+        name.clone_into(&mut kept.inspection.file);
+        Some(kept)
     }
 
     /// A cache that cannot be written makes the next start slower, and nothing worse.
-    fn keep_description(&self, digest: &Digest, data: DescriptionData) -> DescriptionData {
-        let kept = self.inner.engines.cache().map(|cache| {
-            let text = serde_json::to_vec(&data).map_err(std::io::Error::other)?;
-            cache.store_description(digest, &text)
+    fn keep(&self, kept: Kept) -> DescriptionData {
+        let stored = self.inner.engines.cache().map(|cache| {
+            let text = serde_json::to_vec(&kept).map_err(std::io::Error::other)?;
+            cache.store_description(&kept.inspection.digest, &text)
         });
-        if let Some(Err(error)) = kept {
+        if let Some(Err(error)) = stored {
             tracing::warn!(%error, "a description was not cached");
         }
-        data
+        kept.description
     }
 
     fn link(&self, source: Source, fuel: bool) -> Result<Linked> {
         let name = source.name();
-        let read_bytes;
-        let bytes: &[u8] = match &source {
-            Source::Path(path) => {
-                read_bytes = read(path)?;
-                &read_bytes
-            }
-            Source::Bytes { bytes, .. } => bytes,
-        };
-        let inspection = inspect(&name, bytes)?;
+        let bytes = source.read()?;
+        let digest = Digest::of(&bytes);
         let known = {
             let all = self.inner.prepared.lock().unwrap_or_else(PoisonError::into_inner);
-            all.get(&(inspection.digest, fuel)).and_then(Weak::upgrade)
+            all.get(&(digest, fuel)).and_then(Weak::upgrade)
         };
         if let Some(prepared) = known {
             return Ok(Linked::Known(prepared));
         }
+        let (inspection, description) = match self.kept(&name, &digest) {
+            Some(kept) => (kept.inspection, Some(kept.description)),
+            None => (inspect(&name, &bytes)?, None),
+        };
         inspection.check_contract(&CONTRACT)?;
         check_imports(&name, &inspection.imports)?;
         let engine = self.inner.engines.select(fuel)?;
-        let component = self.inner.engines.compile(&engine, &name, &inspection.digest, bytes)?;
+        let component = self.inner.engines.compile(&engine, &name, &digest, &bytes)?;
         let catalogued = Catalogued::link(&self.inner.linkers, engine, &name, &component)?;
-        let description = self.kept_description(&inspection.digest);
         Ok(Linked::New(Box::new(New { inspection, catalogued, description })))
     }
 }
@@ -138,7 +136,7 @@ struct New {
 }
 
 /// Runs what blocks: reading files, and compiling, which takes up to a minute.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -167,7 +165,7 @@ fn check_imports(name: &str, imports: &BTreeMap<Capability, Vec<String>>) -> Res
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     let failed = |error: std::io::Error| {
         Error::invalid(format!(
             "{} cannot be read: {error}; check the path and its permissions",

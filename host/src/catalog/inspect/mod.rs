@@ -10,7 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use semver::Version;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wasmparser::{BinaryReaderError, Encoding, Parser, Payload};
 
 pub use capability::Capability;
@@ -24,7 +24,7 @@ use producers::Producers;
 pub(crate) const MAX_COMPONENT_BYTES: usize = 256 << 20;
 
 /// What a component is, as its bytes alone tell.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Inspection {
@@ -52,7 +52,7 @@ pub struct Inspection {
 }
 
 /// One export of a component.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Export {
@@ -63,7 +63,7 @@ pub struct Export {
 }
 
 /// What an export is to the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Role {

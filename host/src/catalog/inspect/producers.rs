@@ -1,6 +1,6 @@
 //! What a component was made with, from the `producers` sections of it and of the modules in it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wasmparser::{BinaryReader, ProducersSectionReader};
 
 /// More are not kept: the sections are free text of whoever made the file.
@@ -8,14 +8,14 @@ const MAX_TOOLS: usize = 32;
 const MAX_CHARS: usize = 64;
 
 /// A language or a tool, with its version where the file says so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Tool {
     /// For example `rustc` or `wit-component`.
     pub name: String,
     /// For example `1.95.0`; empty where it is not known.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub version: String,
 }
 
