@@ -58,7 +58,7 @@ pub use host::{
     inspect_bytes, inspect_file,
 };
 pub use policy::{
-    EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, Limits, NetworkGrant, Scheme,
-    SocketGrant, SocketProtocol,
+    EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, LimitOverrides, Limits,
+    NetworkGrant, Scheme, SocketGrant, SocketProtocol,
 };
 pub use value::{Blob, Value};

@@ -4,15 +4,21 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::units::{amount, limit};
+
 /// What an instance, and each call to it, may use at most.
 ///
 /// Every limit has a default, and each is enforced; `None` means "no limit". The limits of a call can be changed for
 /// one call at [`Call`](crate::Call).
+///
+/// In TOML and JSON, times are milliseconds or text such as `"30s"`, sizes are bytes or text such as `"256 MiB"`, and
+/// no limit is `"none"`. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Limits {
     /// Linear memory of the instance, in bytes, summed over all its memories. Growth beyond it fails in the guest;
     /// if the guest dies of that, the call ends in `resource-exhausted`. Default: 512 MiB.
+    #[serde(with = "amount")]
     pub memory_bytes: u64,
     /// Elements of each table. Default: 100,000, which is also the most that a pooled table has room for.
     pub table_elements: u64,
@@ -24,35 +30,41 @@ pub struct Limits {
     pub instances: u32,
     /// Time in which the guest computes during one call; waiting in the host does not count. Checked at every tick
     /// of the engine (1 ms). Default: 10 minutes.
-    #[serde(with = "optional_millis")]
+    #[serde(with = "limit")]
     pub cpu_time: Option<Duration>,
     /// Time on the wall that one call may take from when it begins to run; waiting for its turn does not count.
     /// Default: 1 hour.
-    #[serde(with = "optional_millis")]
+    #[serde(with = "limit")]
     pub wall_time: Option<Duration>,
     /// Fuel of one call: a deterministic budget of about one unit for each instruction. It slows the guest, so that it
     /// is counted only for instances that are loaded with a value here. Default: none.
+    #[serde(with = "fuel")]
     pub fuel: Option<u64>,
     /// Size of one call's input, in bytes. Default: 64 MiB.
+    #[serde(with = "amount")]
     pub input_bytes: u64,
     /// Size of one call's result, or of one item of a stream, in bytes. Also bounds what one host call takes from the
     /// guest. Default: 64 MiB.
+    #[serde(with = "amount")]
     pub output_bytes: u64,
     /// Items of one stream. Default: 10,000,000.
     pub stream_items: u64,
     /// Bytes of one stream. Default: 16 GiB.
+    #[serde(with = "amount")]
     pub stream_bytes: u64,
     /// Log records of one call, standard output and error included; what comes after them is counted, not kept.
     /// Default: 10,000.
     pub log_records: u32,
     /// Length of one log record's message, in bytes; longer ones are cut. Default: 8 KiB.
+    #[serde(with = "amount")]
     pub log_message_bytes: usize,
     /// Length of a progress message, in bytes; longer ones are cut. Default: 1 KiB.
+    #[serde(with = "amount")]
     pub progress_message_bytes: usize,
     /// Units in which one call may report usage. Default: 32.
     pub usage_units: usize,
     /// Time that a guest has to end by itself once cancellation is requested. Default: 3 s.
-    #[serde(with = "millis")]
+    #[serde(with = "amount")]
     pub grace: Duration,
     /// Calls at the same time of an instance whose mode is `shared` or `fresh`. The mode `exclusive` has one.
     /// Default: 16.
@@ -84,36 +96,17 @@ impl Default for Limits {
     }
 }
 
-/// Durations are written in whole milliseconds.
-mod millis {
-    use std::time::Duration;
+/// Fuel is counted in units of its own, for which there is no text.
+mod fuel {
+    use serde::{Deserializer, Serializer};
 
-    use serde::{Deserialize, Deserializer, Serializer};
+    use crate::policy::units::{Count, limit};
 
-    pub(super) fn serialize<S: Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
+    pub(super) fn serialize<S: Serializer>(value: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+        limit::serialize(&value.map(Count), serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        Ok(Duration::from_millis(u64::deserialize(deserializer)?))
-    }
-}
-
-mod optional_millis {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        value: &Option<Duration>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        value.map(|value| u64::try_from(value.as_millis()).unwrap_or(u64::MAX)).serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<Duration>, D::Error> {
-        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+        Ok(limit::deserialize::<Count, D>(deserializer)?.map(|Count(fuel)| fuel))
     }
 }

@@ -3,6 +3,8 @@
 mod address;
 mod grants;
 mod limits;
+mod overrides;
+mod units;
 
 pub(crate) use grants::Place;
 pub use grants::{
@@ -10,3 +12,4 @@ pub use grants::{
     SocketProtocol,
 };
 pub use limits::Limits;
+pub use overrides::LimitOverrides;
