@@ -12,7 +12,10 @@ export const plugin = {
       version: "0.1.0",
       summary: "Makes slugs for URLs out of titles.",
       authors: [],
+      category: "slug",
       domain: "text",
+      platforms: [],
+      secrets: [],
       configSchema: schema({
         type: "object",
         properties: { separator: { enum: ["-", "_"], default: "-", description: "What stands between words." } },

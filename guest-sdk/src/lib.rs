@@ -92,6 +92,7 @@
 mod error;
 mod job;
 mod logging;
+mod options;
 mod plugin;
 mod pointer;
 #[doc(hidden)]
@@ -105,10 +106,11 @@ mod value;
 #[cfg(target_arch = "wasm32")]
 mod wasm;
 
-pub use cjm_guest_macros::{actions, lifecycle};
+pub use cjm_guest_macros::{actions, config_options, lifecycle};
 pub use error::{Error, InvalidInput, ResourceKind, Result, ResultExt, Shortfall, Transient};
 pub use job::Job;
-pub use plugin::{InstanceMode, Lifecycle, NoConfig, Plugin};
+pub use options::{Choice, ConfigOptions};
+pub use plugin::{InstanceMode, Lifecycle, NoConfig, Plugin, SecretNeed};
 pub use sender::Sender;
 pub use value::{Blob, BlobOr, Input, Output, Value};
 

@@ -35,8 +35,20 @@ pub trait Plugin: Sized + 'static {
     /// Who wrote it. The authors of the author's package unless given.
     const AUTHORS: Option<&'static [&'static str]> = None;
 
-    /// What the plugin is for, for example `transcription`.
+    /// The kind of work, for example `transcription`: plugins of one category can stand in for one another. 1 to 64
+    /// characters of `[A-Za-z0-9_-]`.
+    const CATEGORY: Option<&'static str> = None;
+
+    /// What the plugin works on, for example `audio`. 1 to 64 characters of `[A-Za-z0-9_-]`.
     const DOMAIN: Option<&'static str> = None;
+
+    /// Where the plugin runs, as `<os>` or `<os>-<arch>`, for example `linux` or `macos-aarch64`. Empty where it runs
+    /// everywhere, as most do: a component is the same on every machine.
+    const PLATFORMS: &'static [&'static str] = &[];
+
+    /// The secrets that the plugin asks for with [`secrets::get`](crate::secrets::get), so that an operator knows of
+    /// them. A host does not load the plugin without those that it requires.
+    const SECRETS: &'static [SecretNeed] = &[];
 
     /// How calls share an instance.
     const INSTANCE: InstanceMode = InstanceMode::Exclusive;
@@ -51,6 +63,38 @@ pub trait Plugin: Sized + 'static {
     /// Any error leaves the instance unusable, and the host drops it. A configuration that fits the schema but cannot
     /// be right is [`Error::InvalidInput`](crate::Error::InvalidInput).
     fn new(config: Self::Config) -> Result<Self>;
+}
+
+/// A secret that a plugin asks for; see [`Plugin::SECRETS`].
+///
+/// ```
+/// use cjm_guest::SecretNeed;
+///
+/// const SECRETS: &[SecretNeed] = &[
+///     SecretNeed::required("api-key", "The key of your account, from the page “Developers”."),
+///     SecretNeed::optional("proxy-password", "For a proxy that asks for one."),
+/// ];
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SecretNeed {
+    /// 1 to 64 characters of `[A-Za-z0-9_.-]`, unique within the plugin.
+    pub name: &'static str,
+    /// What it is and where it comes from.
+    pub description: &'static str,
+    /// Whether the plugin cannot do without.
+    pub required: bool,
+}
+
+impl SecretNeed {
+    /// A secret that the plugin cannot do without.
+    pub const fn required(name: &'static str, description: &'static str) -> Self {
+        Self { name, description, required: true }
+    }
+
+    /// A secret that the plugin uses where it is there.
+    pub const fn optional(name: &'static str, description: &'static str) -> Self {
+        Self { name, description, required: false }
+    }
 }
 
 /// How calls share an instance.
@@ -74,7 +118,9 @@ pub enum InstanceMode {
 #[serde(deny_unknown_fields)]
 pub struct NoConfig {}
 
-/// Hooks into the life of an instance, each optional. The host calls them between jobs, never during one.
+/// Hooks into the life of an instance, each optional. The host calls them between jobs, never during one. Of a plugin
+/// whose instances are [`Fresh`](InstanceMode::Fresh) it calls `prefetch`, `enabled` and `disabled` alone, on an
+/// instance of their own.
 ///
 /// The implementation goes under [`lifecycle`](macro@crate::lifecycle): only then does the component export them, and
 /// only then does the host call them.
@@ -103,6 +149,9 @@ pub struct NoConfig {}
 pub trait Lifecycle: Plugin {
     /// Fetches or warms up what the first job would otherwise wait for, for example a model. Called any number of times.
     ///
+    /// It may take as long as it reports progress. Where [`Job::progress`] tells nothing new for a minute, or whatever
+    /// the operator set, the host takes it to be stuck and cancels it.
+    ///
     /// # Errors
     ///
     /// As an action's.
@@ -111,12 +160,40 @@ pub trait Lifecycle: Plugin {
         async { Ok(()) }
     }
 
+    /// Gives back what hangs on a resource, for example a loaded model. Called before [`reconfigure`](Self::reconfigure),
+    /// once for each resource that a field which changes is marked with:
+    ///
+    /// ```
+    /// # use schemars::JsonSchema;
+    /// # use serde::Deserialize;
+    /// #[derive(Deserialize, JsonSchema)]
+    /// struct Config {
+    ///     /// Loaded when it is first needed.
+    ///     #[schemars(extend("x-cjm-reload" = "model"))]
+    ///     model: String,
+    ///     /// Too deep in everything: the host makes the instance anew.
+    ///     #[schemars(extend("x-cjm-reload" = "instance"))]
+    ///     threads: u32,
+    /// }
+    /// ```
+    ///
+    /// Called any number of times. A resource that is not there, or not known, is no error.
+    ///
+    /// # Errors
+    ///
+    /// On any error the host drops the instance, and makes a new one with the new configuration.
+    fn release(&self, resource: &str) -> impl Future<Output = Result<()>> {
+        let _ = resource;
+        async { Ok(()) }
+    }
+
     /// Goes over to another configuration: gives the plugin that takes the place of this one, which may share with it
     /// what is costly, for example a model in an [`Rc`](std::rc::Rc). Made anew unless overridden.
     ///
     /// # Errors
     ///
-    /// On any error the host drops the instance, and makes a new one with `new`.
+    /// On any error the host drops the instance, and makes a new one with `new`. Not called where a field changes that
+    /// is marked with `"x-cjm-reload" = "instance"`.
     fn reconfigure(&self, old: Self::Config, new: Self::Config) -> impl Future<Output = Result<Self>> {
         let _ = old;
         async { Self::new(new) }
@@ -132,7 +209,8 @@ pub trait Lifecycle: Plugin {
         async {}
     }
 
-    /// The instance is about to be dropped in good order. Not called when it is dropped by force.
+    /// The instance is about to be dropped in good order: unloaded, replaced by another version, or made anew for another
+    /// configuration. Not called when it is dropped by force.
     fn shutdown(&self) -> impl Future<Output = ()> {
         async {}
     }

@@ -2,12 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::cell::RefCell;
 use std::future::pending;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use cjm_guest::testing::{Harness, block_on, set_secret};
-use cjm_guest::{Blob, Error, Job, NoConfig, Plugin, ResourceKind, Result, Value, secrets};
+use cjm_guest::{
+    Blob, Choice, ConfigOptions, Error, Job, Lifecycle, NoConfig, Plugin, ResourceKind, Result, SecretNeed,
+    Value, secrets,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 struct Mine;
 
@@ -129,4 +136,97 @@ fn errors_of_the_system_find_their_case() {
         Error::Transient(transient) => assert_eq!(transient.retry_after_ms, Some(2000)),
         other => panic!("{other:?}"),
     }
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct ModelConfig {
+    #[schemars(extend("x-cjm-reload" = "model", "x-cjm-options" = true))]
+    model: String,
+}
+
+/// A plugin that keeps what is costly.
+struct Keeper {
+    model: String,
+    loaded: Rc<RefCell<Vec<String>>>,
+}
+
+impl Plugin for Keeper {
+    type Config = ModelConfig;
+    const CATEGORY: Option<&'static str> = Some("keeping");
+    const PLATFORMS: &'static [&'static str] = &["linux"];
+    const SECRETS: &'static [SecretNeed] = &[SecretNeed::required("key", "A key.")];
+
+    fn new(config: ModelConfig) -> Result<Self> {
+        Ok(Self { model: config.model, loaded: Rc::default() })
+    }
+}
+
+#[cjm_guest::actions]
+impl Keeper {
+    fn loaded(&self) -> Result<Vec<String>> {
+        Ok(self.loaded.borrow().clone())
+    }
+}
+
+#[cjm_guest::lifecycle]
+impl Lifecycle for Keeper {
+    async fn prefetch(&self, job: &Job) -> Result<()> {
+        job.progress(1.0, "loaded");
+        self.loaded.borrow_mut().push(self.model.clone());
+        Ok(())
+    }
+
+    async fn release(&self, resource: &str) -> Result<()> {
+        if resource == "model" {
+            self.loaded.borrow_mut().clear();
+        }
+        Ok(())
+    }
+
+    async fn reconfigure(&self, _: ModelConfig, new: ModelConfig) -> Result<Self> {
+        Ok(Self { model: new.model, loaded: self.loaded.clone() })
+    }
+}
+
+#[cjm_guest::config_options]
+impl ConfigOptions for Keeper {
+    async fn options(&self, _: &Job, field: &str) -> Result<Vec<Choice>> {
+        match field {
+            "/model" => Ok(vec![Choice::new("s", "Small"), "large".into()]),
+            _ => Err(Error::invalid("no such field")),
+        }
+    }
+}
+
+#[test]
+fn the_harness_goes_through_a_life() {
+    let mut harness = Harness::<Keeper>::new(r#"{"model":"a"}"#).unwrap();
+    harness.prefetch().unwrap();
+    assert_eq!(harness.job().progress_reports(), [(Some(1.0), "loaded".to_owned())]);
+    assert_eq!(harness.call_json("loaded", "null").unwrap(), r#"["a"]"#);
+    harness.release("model").unwrap();
+    harness.reconfigure(r#"{"model":"b"}"#).unwrap();
+    harness.prefetch().unwrap();
+    assert_eq!(harness.call_json("loaded", "null").unwrap(), r#"["b"]"#);
+    assert!(harness.reconfigure("{}").is_err());
+    assert_eq!(harness.plugin().model, "b", "it is what it was");
+}
+
+#[test]
+fn options_have_values_and_labels() {
+    let harness = Harness::<Keeper>::new(r#"{"model":"a"}"#).unwrap();
+    assert_eq!(
+        harness.options("/model").unwrap(),
+        [Choice::new("s", "Small"), Choice::new("large", "large")]
+    );
+    assert!(harness.options("/other").is_err());
+}
+
+#[test]
+fn describes_what_it_belongs_to_and_needs() {
+    let description = Harness::<Keeper>::description();
+    assert_eq!(description.category.as_deref(), Some("keeping"));
+    assert_eq!(description.platforms, ["linux"]);
+    assert_eq!(description.secrets, [SecretNeed::required("key", "A key.")]);
+    assert!(description.config_schema.contains(r#""x-cjm-reload":"model""#), "{}", description.config_schema);
 }

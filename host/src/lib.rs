@@ -46,7 +46,7 @@ mod value;
 pub use capability::job::CallStats;
 pub use catalog::{
     Action, Capability, Description, Digest, DigestError, Export, Inspection, InstanceMode, Role, Schema,
-    Tool,
+    SecretNeed, Tool,
 };
 pub use engine::EngineOptions;
 pub use error::{

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use cjm_host::{Host, Source};
+use cjm_host::{Category, Digest, Host, Source};
 use cjm_tests::{guest, resident_bytes};
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -66,6 +66,45 @@ async fn compiled_code_is_kept_and_an_altered_file_is_never_loaded() {
 
     fs::remove_file(dir.path().join("cache/key")).unwrap();
     load().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_of_a_component_is_told_again_without_compiling_it() {
+    let _alone = ALONE.lock().await;
+    let dir = tempfile::tempdir().unwrap();
+    let cache = dir.path().join("cache");
+    let first = {
+        let host = Host::builder().cache_dir(&cache).build().unwrap();
+        host.examine(Source::path(guest("misbehave"))).await.unwrap()
+    };
+    for file in fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()) {
+        if file.extension().is_some_and(|kind| kind == "cwasm") {
+            fs::remove_file(file).unwrap();
+        }
+    }
+    let host = Host::builder().cache_dir(&cache).build().unwrap();
+    let bytes = fs::read(guest("misbehave")).unwrap();
+    let again = host.examine(Source::bytes("under another name", bytes)).await.unwrap();
+    assert_eq!(again.inspection.file, "under another name");
+    assert_eq!((again.inspection.digest, &again.description), (first.inspection.digest, &first.description));
+    assert_eq!(again.inspection.roles(), first.inspection.roles());
+    let compiled = fs::read_dir(&cache)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|kind| kind == "cwasm"));
+    assert_eq!(compiled.count(), 0, "nothing was compiled");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_of_another_digest_is_refused() {
+    let host = Host::builder().build().unwrap();
+    let expected = Digest::of(b"another component");
+    let error = host.loader(Source::path(guest("echo"))).digest(expected).load().await.unwrap_err();
+    assert_eq!(error.category(), Category::InvalidInput);
+    let found = Digest::of(&fs::read(guest("echo")).unwrap());
+    let said = error.to_string();
+    assert!(said.contains("was altered") && said.contains(&expected.to_string()), "{said}");
+    assert!(said.contains(&found.to_string()), "{said}");
+    host.loader(Source::path(guest("echo"))).digest(found).load().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,6 +31,7 @@ pub struct Expression {
 
 impl Plugin for Calculator {
     type Config = NoConfig;
+    const CATEGORY: Option<&'static str> = Some("calculation");
     const DOMAIN: Option<&'static str> = Some("mathematics");
 
     fn new(_: NoConfig) -> Result<Self> {

@@ -49,6 +49,7 @@ pub struct Segment {
 
 impl Plugin for Segment {
     type Config = Config;
+    const CATEGORY: Option<&'static str> = Some("segmentation");
     const DOMAIN: Option<&'static str> = Some("text");
 
     fn new(config: Config) -> Result<Self> {

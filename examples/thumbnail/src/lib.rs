@@ -53,6 +53,7 @@ pub struct Thumbnail {
 
 impl Plugin for Thumbnail {
     type Config = Config;
+    const CATEGORY: Option<&'static str> = Some("thumbnail");
     const DOMAIN: Option<&'static str> = Some("image");
 
     fn new(config: Config) -> Result<Self> {

@@ -51,6 +51,19 @@ pub(crate) fn plugin(plugin: &Type, actions: &[Action]) -> TokenStream {
                 }),
                 "a plugin's name is 1 to 64 characters of [A-Za-z0-9_-]",
             );
+            const _: () = ::core::assert!(
+                runtime::valid_optional_name(<#plugin as ::cjm_guest::Plugin>::CATEGORY)
+                    && runtime::valid_optional_name(<#plugin as ::cjm_guest::Plugin>::DOMAIN),
+                "a plugin's category and domain are 1 to 64 characters of [A-Za-z0-9_-]",
+            );
+            const _: () = ::core::assert!(
+                runtime::valid_platforms(<#plugin as ::cjm_guest::Plugin>::PLATFORMS),
+                "a plugin's platforms are `<os>` or `<os>-<arch>`, for example `linux` or `macos-aarch64`",
+            );
+            const _: () = ::core::assert!(
+                runtime::valid_secrets(<#plugin as ::cjm_guest::Plugin>::SECRETS),
+                "the name of a secret is 1 to 64 characters of [A-Za-z0-9_.-]",
+            );
 
             impl runtime::Actions for #plugin {
                 const PACKAGE: runtime::Package = runtime::Package {

@@ -3,7 +3,7 @@
 mod action;
 mod actions;
 mod expand;
-mod lifecycle;
+mod extras;
 mod signature;
 
 use proc_macro::TokenStream;
@@ -41,5 +41,12 @@ pub fn actions(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn lifecycle(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let block = parse_macro_input!(item as syn::ItemImpl);
-    lifecycle::expand(arguments.into(), block).unwrap_or_else(syn::Error::into_compile_error).into()
+    extras::lifecycle(arguments.into(), block).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Exports the choices of an `impl ConfigOptions for …` block from the component, so that the host asks for them.
+#[proc_macro_attribute]
+pub fn config_options(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let block = parse_macro_input!(item as syn::ItemImpl);
+    extras::config_options(arguments.into(), block).unwrap_or_else(syn::Error::into_compile_error).into()
 }

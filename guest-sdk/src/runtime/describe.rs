@@ -1,7 +1,7 @@
 //! What a plugin says about itself.
 
 use super::Actions;
-use crate::plugin::InstanceMode;
+use crate::plugin::{InstanceMode, SecretNeed};
 use crate::schema;
 use crate::value::{Input, Output};
 
@@ -29,8 +29,14 @@ pub struct Description {
     pub summary: String,
     /// Who wrote it.
     pub authors: Vec<String>,
-    /// What the plugin is for.
+    /// The kind of work.
+    pub category: Option<String>,
+    /// What the plugin works on.
     pub domain: Option<String>,
+    /// Where the plugin runs; empty where it runs everywhere.
+    pub platforms: Vec<String>,
+    /// The secrets that the plugin asks for.
+    pub secrets: Vec<SecretNeed>,
     /// JSON Schema of the configuration.
     pub config_schema: String,
     /// What it can do.
@@ -67,7 +73,10 @@ pub fn describe<P: Actions>() -> Description {
         // Manifests wrap long descriptions.
         summary: P::SUMMARY.unwrap_or(package.description).split_whitespace().collect::<Vec<_>>().join(" "),
         authors,
+        category: P::CATEGORY.map(str::to_owned),
         domain: P::DOMAIN.map(str::to_owned),
+        platforms: P::PLATFORMS.iter().map(|&platform| platform.to_owned()).collect(),
+        secrets: P::SECRETS.to_vec(),
         config_schema: schema::of_input::<P::Config>(),
         actions: P::actions(),
         instance: P::INSTANCE,
@@ -87,19 +96,4 @@ pub fn no_input_schema() -> Option<String> {
 /// The output schema of a type.
 pub fn output_schema<T: Output>() -> Option<String> {
     T::schema()
-}
-
-/// Whether the contract allows this as a name.
-pub const fn valid_name(name: &str) -> bool {
-    let mut rest = name.as_bytes();
-    if rest.is_empty() || rest.len() > 64 {
-        return false;
-    }
-    while let [byte, tail @ ..] = rest {
-        if !byte.is_ascii_alphanumeric() && *byte != b'_' && *byte != b'-' {
-            return false;
-        }
-        rest = tail;
-    }
-    true
 }

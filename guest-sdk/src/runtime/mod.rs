@@ -3,6 +3,7 @@
 mod channel;
 mod describe;
 mod dispatch;
+mod rules;
 mod stream;
 
 use std::cell::RefCell;
@@ -11,10 +12,9 @@ use std::rc::Rc;
 use std::thread::LocalKey;
 
 pub use channel::Channel;
-pub use describe::{
-    Action, Description, Package, describe, input_schema, no_input_schema, output_schema, valid_name,
-};
+pub use describe::{Action, Description, Package, describe, input_schema, no_input_schema, output_schema};
 pub use dispatch::{ActionResult, decode, encode, unknown_action};
+pub use rules::{valid_name, valid_optional_name, valid_platforms, valid_secrets};
 pub use stream::{
     collect_iter, collect_sender, collect_stream, feed_iter, feed_one, feed_sender, feed_stream,
 };

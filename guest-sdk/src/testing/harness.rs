@@ -5,7 +5,8 @@ use std::rc::Rc;
 use super::{TestJob, block_on};
 use crate::error::{Error, Result};
 use crate::job::Job;
-use crate::plugin::Plugin;
+use crate::options::{Choice, ConfigOptions};
+use crate::plugin::{Lifecycle, Plugin};
 use crate::runtime::{Actions, Channel, Description, describe, parse_config};
 use crate::value::Value;
 
@@ -16,6 +17,7 @@ use crate::value::Value;
 #[derive(Debug)]
 pub struct Harness<P> {
     plugin: Rc<P>,
+    config: String,
     job: TestJob,
 }
 
@@ -37,7 +39,7 @@ impl<P: Plugin + Actions> Harness<P> {
     pub fn new(config: &str) -> Result<Self> {
         let job = Job::for_test();
         let plugin = Rc::new(P::new(parse_config::<P>(config)?)?);
-        Ok(Self { plugin, job })
+        Ok(Self { plugin, config: config.to_owned(), job })
     }
 
     /// What the plugin says about itself.
@@ -83,5 +85,49 @@ impl<P: Plugin + Actions> Harness<P> {
         let (channel, items) = Channel::collecting();
         let end = block_on(self.plugin.stream(&self.job, action, input, channel));
         Streamed { items: items.take(), end }
+    }
+}
+
+impl<P: Actions + Lifecycle> Harness<P> {
+    /// Calls [`Lifecycle::prefetch`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the hook.
+    pub fn prefetch(&self) -> Result<()> {
+        block_on(self.plugin.prefetch(&self.job))
+    }
+
+    /// Calls [`Lifecycle::release`].
+    ///
+    /// # Errors
+    ///
+    /// Those of the hook.
+    pub fn release(&self, resource: &str) -> Result<()> {
+        block_on(self.plugin.release(resource))
+    }
+
+    /// Goes over to another configuration, JSON, through [`Lifecycle::reconfigure`]. It does not look at what hangs on
+    /// the fields that change.
+    ///
+    /// # Errors
+    ///
+    /// Those of the hook, and invalid input where the configuration is not of its type; then the plugin is what it was.
+    pub fn reconfigure(&mut self, config: &str) -> Result<()> {
+        let (old, new) = (parse_config::<P>(&self.config)?, parse_config::<P>(config)?);
+        self.plugin = Rc::new(block_on(self.plugin.reconfigure(old, new))?);
+        config.clone_into(&mut self.config);
+        Ok(())
+    }
+}
+
+impl<P: Actions + ConfigOptions> Harness<P> {
+    /// Calls [`ConfigOptions::options`] for the field that this JSON pointer means.
+    ///
+    /// # Errors
+    ///
+    /// Those of the plugin.
+    pub fn options(&self, field: &str) -> Result<Vec<Choice>> {
+        block_on(self.plugin.options(&self.job, field))
     }
 }

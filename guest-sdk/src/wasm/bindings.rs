@@ -56,3 +56,14 @@ pub mod lifecycle {
         export_macro_name: "export_lifecycle",
     });
 }
+
+/// `config-options`.
+pub mod options {
+    wit_bindgen::generate!({
+        inline: "package cjm:guest-options; world options { export cjm:plugin/config-options@0.1.0; }",
+        path: "wit",
+        with: { "cjm:plugin/types@0.1.0": crate::wasm::bindings::types },
+        pub_export_macro: true,
+        export_macro_name: "export_options",
+    });
+}

@@ -8,10 +8,11 @@ use std::task::Poll;
 use wit_bindgen::{FutureReader, StreamReader};
 
 use super::bindings::concurrent::cjm::plugin::types as concurrent_types;
-use super::bindings::{blocking, concurrent, lifecycle, streaming};
+use super::bindings::{blocking, concurrent, lifecycle, options, streaming};
 use super::stream::Writer;
 use crate::error::{Error, Result};
 use crate::job::Job;
+use crate::options::ConfigOptions;
 use crate::plugin::{InstanceMode, Lifecycle};
 use crate::runtime::{
     Actions, BlockingActions, Channel, Description, describe, parse_config, unknown_action,
@@ -33,6 +34,10 @@ pub struct Streaming<P>(PhantomData<P>);
 /// Exports `lifecycle`.
 #[derive(Debug)]
 pub struct Hooks<P>(PhantomData<P>);
+
+/// Exports `config-options`.
+#[derive(Debug)]
+pub struct Options<P>(PhantomData<P>);
 
 fn initialize<P: Actions>(config: &str) -> Result<()> {
     crate::logging::install();
@@ -58,7 +63,18 @@ macro_rules! convert_description {
                     version: description.version,
                     summary: description.summary,
                     authors: description.authors,
+                    category: description.category,
                     domain: description.domain,
+                    platforms: description.platforms,
+                    secrets: description
+                        .secrets
+                        .into_iter()
+                        .map(|secret| wit::SecretNeed {
+                            name: secret.name.to_owned(),
+                            description: secret.description.to_owned(),
+                            required: secret.required,
+                        })
+                        .collect(),
                     config_schema: description.config_schema,
                     actions: description
                         .actions
@@ -157,6 +173,10 @@ impl<P: Actions + Lifecycle> lifecycle::exports::cjm::plugin::lifecycle::Guest f
         instance::<P>()?.prefetch(&Job::current()).await
     }
 
+    async fn release(resource: String) -> Result<()> {
+        instance::<P>()?.release(&resource).await
+    }
+
     async fn reconfigure(old: String, new: String) -> Result<()> {
         let (old, new) = (parse_config::<P>(&old)?, parse_config::<P>(&new)?);
         let plugin = instance::<P>()?.reconfigure(old, new).await?;
@@ -181,5 +201,14 @@ impl<P: Actions + Lifecycle> lifecycle::exports::cjm::plugin::lifecycle::Guest f
         if let Some(plugin) = P::slot().take() {
             plugin.shutdown().await;
         }
+    }
+}
+
+impl<P: Actions + ConfigOptions> options::exports::cjm::plugin::config_options::Guest for Options<P> {
+    async fn options(field: String) -> Result<Vec<options::exports::cjm::plugin::config_options::Choice>> {
+        use options::exports::cjm::plugin::config_options::Choice;
+        let choices = instance::<P>()?.options(&Job::current(), &field).await?;
+        let choices = choices.into_iter();
+        Ok(choices.map(|choice| Choice { value: choice.value.to_string(), label: choice.label }).collect())
     }
 }

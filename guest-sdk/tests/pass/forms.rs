@@ -3,13 +3,20 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use cjm_guest::{Blob, BlobOr, Error, Job, Lifecycle, NoConfig, Plugin, Result, Sender, Stream, Value};
+use cjm_guest::{
+    Blob, BlobOr, Choice, ConfigOptions, Error, Job, Lifecycle, NoConfig, Plugin, Result, SecretNeed, Sender, Stream,
+    Value,
+};
 
 #[derive(Clone)]
 struct Mine;
 
 impl Plugin for Mine {
     type Config = NoConfig;
+    const CATEGORY: Option<&'static str> = Some("anything");
+    const DOMAIN: Option<&'static str> = Some("any-thing");
+    const PLATFORMS: &'static [&'static str] = &["linux", "macos-aarch64"];
+    const SECRETS: &'static [SecretNeed] = &[SecretNeed::required("api.key", ""), SecretNeed::optional("b", "")];
 
     fn new(_: NoConfig) -> Result<Self> {
         Ok(Self)
@@ -91,7 +98,19 @@ impl Lifecycle for Mine {
         Ok(self.clone())
     }
 
+    async fn release(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
     async fn shutdown(&self) {}
+}
+
+#[cjm_guest::config_options]
+impl ConfigOptions for Mine {
+    async fn options(&self, job: &Job, field: &str) -> Result<Vec<Choice>> {
+        job.check_cancelled()?;
+        Ok(vec![field.into(), Choice::new(1, "one"), String::new().into()])
+    }
 }
 
 struct Empty<E>(PhantomData<E>);

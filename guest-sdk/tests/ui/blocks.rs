@@ -22,4 +22,7 @@ impl Drop for Mine<u8> {}
 #[cjm_guest::lifecycle]
 impl Mine<u8> {}
 
+#[cjm_guest::config_options]
+impl Lifecycle for Mine<u8> {}
+
 fn main() {}

@@ -11,5 +11,6 @@ wasmtime::component::bindgen!({
 
 pub(crate) use self::cjm::plugin::types;
 pub(crate) use self::cjm::plugin::{cancellation, job, secrets};
+pub(crate) use self::exports::cjm::plugin::config_options;
 pub(crate) use self::exports::cjm::plugin::plugin as exported;
 pub(crate) use self::wasi::logging::logging;

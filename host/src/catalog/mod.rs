@@ -6,10 +6,10 @@ mod digest;
 mod inspect;
 mod schema;
 
-pub use description::{Action, Description, InstanceMode};
+pub use description::{Action, Description, InstanceMode, SecretNeed};
 pub(crate) use description::{ActionData, DescriptionData};
 pub use digest::{Digest, DigestError};
 pub use inspect::{Capability, Export, Inspection, Role, Tool};
 pub(crate) use inspect::{MAX_COMPONENT_BYTES, inspect};
 pub use schema::Schema;
-pub(crate) use schema::check_json;
+pub(crate) use schema::{INSTANCE, check_json};

@@ -1,5 +1,5 @@
-//! Compiled code on disk, under the component's digest and the engine's compatibility; and beside it what the
-//! component said of itself.
+//! Compiled code on disk, under the component's digest and the engine's compatibility; and beside it what is known of
+//! the component.
 //!
 //! Compiled code is machine code that the host will run outside of any sandbox, so that a file is loaded only if it
 //! carries the message authentication code (HMAC-SHA-256) of this cache's own key over its name and content. The key
@@ -83,14 +83,14 @@ impl CompileCache {
         self.write(&code_name(compatibility, digest), &code)
     }
 
-    /// What a component said of itself, as it was stored.
-    pub(crate) fn load_description(&self, digest: &Digest) -> Option<Vec<u8>> {
-        self.read(&description_name(digest)).and_then(|file| payload(&file).map(<[u8]>::to_vec))
+    /// What is known of a component, as it was stored.
+    pub(crate) fn load_facts(&self, digest: &Digest) -> Option<Vec<u8>> {
+        self.read(&facts_name(digest)).and_then(|file| payload(&file).map(<[u8]>::to_vec))
     }
 
-    /// Keeps what a component said of itself; it says the same for as long as its bytes are the same.
-    pub(crate) fn store_description(&self, digest: &Digest, description: &[u8]) -> io::Result<()> {
-        self.write(&description_name(digest), description)
+    /// Keeps what is known of a component: it holds for as long as its bytes are the same.
+    pub(crate) fn store_facts(&self, digest: &Digest, facts: &[u8]) -> io::Result<()> {
+        self.write(&facts_name(digest), facts)
     }
 
     /// A file of this cache's own writing, whole; none where there is none.
@@ -160,7 +160,7 @@ fn code_name(compatibility: &str, digest: &Digest) -> String {
     format!("{}-{compatibility}.cwasm", digest.hex())
 }
 
-fn description_name(digest: &Digest) -> String {
+fn facts_name(digest: &Digest) -> String {
     format!("{}.json", digest.hex())
 }
 
@@ -294,14 +294,14 @@ mod tests {
     }
 
     #[test]
-    fn keeps_descriptions_under_the_same_protection() {
+    fn keeps_facts_under_the_same_protection() {
         let (dir, _, _, digest) = setup();
         let cache = CompileCache::open(dir.path()).unwrap();
-        assert!(cache.load_description(&digest).is_none());
-        cache.store_description(&digest, b"{}").unwrap();
-        assert_eq!(cache.load_description(&digest).unwrap(), b"{}");
-        fs::write(dir.path().join(description_name(&digest)), b"{}").unwrap();
-        assert!(cache.load_description(&digest).is_none());
+        assert!(cache.load_facts(&digest).is_none());
+        cache.store_facts(&digest, b"{}").unwrap();
+        assert_eq!(cache.load_facts(&digest).unwrap(), b"{}");
+        fs::write(dir.path().join(facts_name(&digest)), b"{}").unwrap();
+        assert!(cache.load_facts(&digest).is_none());
     }
 
     #[cfg(unix)]

@@ -49,7 +49,7 @@ impl Host {
             return Ok(known);
         }
         let limits = self.inner.limits.clone();
-        let prepared = self.prepare(source, &limits).await?;
+        let prepared = self.prepare(source, &limits, None).await?;
         Ok(Examined { inspection: prepared.inspection.clone(), description: prepared.description.clone() })
     }
 

@@ -11,7 +11,7 @@ use super::plugin::{Loaded, Plugin};
 use super::prepare::read;
 use crate::capability::job::Sinks;
 use crate::capability::secrets::SecretsCtx;
-use crate::catalog::{Description, InstanceMode};
+use crate::catalog::{Description, Digest, InstanceMode};
 use crate::error::{Error, Result};
 use crate::event::EventBus;
 use crate::instance::{Blueprint, Runner};
@@ -76,6 +76,7 @@ pub struct Loader {
     limits: Limits,
     mode: Option<InstanceMode>,
     secrets: Secrets,
+    digest: Option<Digest>,
 }
 
 #[derive(Default)]
@@ -98,6 +99,7 @@ impl Loader {
             limits,
             mode: None,
             secrets: Secrets::default(),
+            digest: None,
         }
     }
 
@@ -127,6 +129,13 @@ impl Loader {
         self
     }
 
+    /// The digest that the component must have: one that was altered is refused before anything of it is looked at.
+    /// Default: any.
+    pub fn digest(mut self, digest: Digest) -> Self {
+        self.digest = Some(digest);
+        self
+    }
+
     /// Grants a secret, under the name by which the plugin asks for it.
     pub fn secret(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.secrets.0.insert(name.into(), value.into());
@@ -137,7 +146,8 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// `invalid-input`, where the file is no plugin for this host, or the configuration does not fit its schema;
+    /// `invalid-input`, where the file is no plugin for this host or was altered, or the configuration does not fit its
+    /// schema;
     /// `not-granted`, with the imports that are not; what the plugin says of its initialization; and what can become
     /// of any call.
     ///
@@ -145,7 +155,7 @@ impl Loader {
     ///
     /// Dropping the future stops the load, except for a compilation that has begun.
     pub async fn load(self) -> Result<Plugin> {
-        let prepared = self.host.prepare(self.source, &self.limits).await?;
+        let prepared = self.host.prepare(self.source, &self.limits, self.digest).await?;
         let description = &prepared.description;
         let id = self.id.unwrap_or_else(|| description.name.clone());
         check_id(&id)?;

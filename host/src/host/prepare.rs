@@ -19,6 +19,9 @@ use crate::policy::Limits;
 /// The version of `cjm:plugin` that this host speaks.
 pub(super) const CONTRACT: Version = Version::new(0, 1, 0);
 
+/// The version of this host.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// A component that was inspected, compiled, linked and described. All its instances share it.
 pub(super) struct Prepared {
     pub(super) inspection: Inspection,
@@ -48,15 +51,23 @@ pub fn inspect_bytes(name: &str, bytes: &[u8]) -> Result<Inspection> {
 /// What is kept of a component under its digest: it stays true for as long as the bytes are the same.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Kept {
+    /// The version of the host that found it out: another may see more in the same bytes.
+    host: String,
     pub(super) inspection: Inspection,
     pub(super) description: DescriptionData,
 }
 
 impl Host {
-    pub(super) async fn prepare(&self, source: Source, limits: &Limits) -> Result<Arc<Prepared>> {
+    /// `expected` is the digest that the bytes must have, where it is known.
+    pub(super) async fn prepare(
+        &self,
+        source: Source,
+        limits: &Limits,
+        expected: Option<Digest>,
+    ) -> Result<Arc<Prepared>> {
         let (host, fuel) = (self.clone(), limits.fuel.is_some());
         let name = source.name();
-        let linked = blocking(&name, move || host.link(source, fuel)).await?;
+        let linked = blocking(&name, move || host.link(source, fuel, expected)).await?;
         let New { inspection, catalogued, description } = match linked {
             Linked::Known(prepared) => return Ok(prepared),
             Linked::New(new) => *new,
@@ -66,7 +77,7 @@ impl Host {
             None => {
                 let description = catalogued.describe(&name, limits).await?;
                 let (host, inspection) = (self.clone(), inspection.clone());
-                let kept = Kept { inspection, description };
+                let kept = Kept { host: VERSION.to_owned(), inspection, description };
                 blocking(&name, move || Ok(host.keep(kept))).await?
             }
         };
@@ -81,28 +92,31 @@ impl Host {
 
     /// What was kept of the component of this digest, under the name that it has now.
     pub(super) fn kept(&self, name: &str, digest: &Digest) -> Option<Kept> {
-        let text = self.inner.engines.cache()?.load_description(digest)?;
+        let text = self.inner.engines.cache()?.load_facts(digest)?;
         let mut kept: Kept = serde_json::from_slice(&text).ok()?;
         name.clone_into(&mut kept.inspection.file);
-        Some(kept)
+        (kept.host == VERSION).then_some(kept)
     }
 
     /// A cache that cannot be written makes the next start slower, and nothing worse.
     fn keep(&self, kept: Kept) -> DescriptionData {
         let stored = self.inner.engines.cache().map(|cache| {
             let text = serde_json::to_vec(&kept).map_err(std::io::Error::other)?;
-            cache.store_description(&kept.inspection.digest, &text)
+            cache.store_facts(&kept.inspection.digest, &text)
         });
         if let Some(Err(error)) = stored {
-            tracing::warn!(%error, "a description was not cached");
+            tracing::warn!(%error, "what is known of a component was not cached");
         }
         kept.description
     }
 
-    fn link(&self, source: Source, fuel: bool) -> Result<Linked> {
+    fn link(&self, source: Source, fuel: bool, expected: Option<Digest>) -> Result<Linked> {
         let name = source.name();
         let bytes = source.read()?;
         let digest = Digest::of(&bytes);
+        if let Some(expected) = expected.filter(|expected| *expected != digest) {
+            return Err(altered(&name, &expected, &digest));
+        }
         let known = {
             let all = self.inner.prepared.lock().unwrap_or_else(PoisonError::into_inner);
             all.get(&(digest, fuel)).and_then(Weak::upgrade)
@@ -133,6 +147,13 @@ struct New {
     catalogued: Catalogued,
     /// What was kept of an earlier time.
     description: Option<DescriptionData>,
+}
+
+fn altered(name: &str, expected: &Digest, found: &Digest) -> Error {
+    Error::invalid(format!(
+        "{name} was altered: its digest is {found}, where {expected} is expected; install it again, or pin the new \
+         digest if the change is wanted"
+    ))
 }
 
 /// Runs what blocks: reading files, and compiling, which takes up to a minute.

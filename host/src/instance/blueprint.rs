@@ -18,6 +18,7 @@ use crate::policy::Limits;
 const PLUGIN: &str = "cjm:plugin/plugin@0.1.0";
 const STREAMING: &str = "cjm:plugin/streaming@0.1.0";
 const LIFECYCLE: &str = "cjm:plugin/lifecycle@0.1.0";
+const CONFIG_OPTIONS: &str = "cjm:plugin/config-options@0.1.0";
 
 /// The linkers of a host, one for each engine, made once.
 pub(crate) struct Linkers {
@@ -60,10 +61,12 @@ pub(super) struct ExportIndices {
     pub(super) execute: ComponentExportIndex,
     pub(super) execute_stream: Option<ComponentExportIndex>,
     pub(super) lifecycle: Option<LifecycleIndices>,
+    pub(super) options: Option<ComponentExportIndex>,
 }
 
 pub(super) struct LifecycleIndices {
     pub(super) prefetch: ComponentExportIndex,
+    pub(super) release: ComponentExportIndex,
     pub(super) reconfigure: ComponentExportIndex,
     pub(super) enabled: ComponentExportIndex,
     pub(super) disabled: ComponentExportIndex,
@@ -110,6 +113,7 @@ impl ExportIndices {
             None => None,
             Some(_) => Some(LifecycleIndices {
                 prefetch: required(LIFECYCLE, "prefetch")?,
+                release: required(LIFECYCLE, "release")?,
                 reconfigure: required(LIFECYCLE, "reconfigure")?,
                 enabled: required(LIFECYCLE, "enabled")?,
                 disabled: required(LIFECYCLE, "disabled")?,
@@ -122,6 +126,7 @@ impl ExportIndices {
             execute: required(PLUGIN, "execute")?,
             execute_stream: function(STREAMING, "execute-stream"),
             lifecycle,
+            options: function(CONFIG_OPTIONS, "options"),
         })
     }
 }

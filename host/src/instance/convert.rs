@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::capability::bindings::{exported, types};
-use crate::catalog::{ActionData, DescriptionData, InstanceMode, check_json};
+use crate::catalog::{ActionData, DescriptionData, InstanceMode, SecretNeed, check_json};
 use crate::error::{Error, ResourceKind, Result, Shortfall, Violation};
 use crate::value::{Blob, Value};
 
@@ -78,7 +78,18 @@ pub(super) fn description(description: exported::Description) -> DescriptionData
         version: description.version,
         summary: description.summary,
         authors: description.authors,
+        category: description.category,
         domain: description.domain,
+        platforms: description.platforms,
+        secrets: description
+            .secrets
+            .into_iter()
+            .map(|secret| SecretNeed {
+                name: secret.name,
+                description: secret.description,
+                required: secret.required,
+            })
+            .collect(),
         config_schema: description.config_schema,
         actions: description
             .actions

@@ -25,6 +25,7 @@ pub(super) fn all(inspection: &Inspection, description: Option<&Description>) ->
     if let Some(description) = description {
         actions(&mut page, description);
         configuration(&mut page, description);
+        secrets(&mut page, description);
     }
     needs(&mut page, inspection);
     offers(&mut page, inspection);
@@ -66,8 +67,14 @@ fn facts(page: &mut Page, inspection: &Inspection, description: Option<&Descript
     if !description.authors.is_empty() {
         page.fact("authors", one_line(&description.authors.join(", ")));
     }
+    if let Some(category) = &description.category {
+        page.fact("category", one_line(category));
+    }
     if let Some(domain) = &description.domain {
         page.fact("domain", one_line(domain));
+    }
+    if !description.platforms.is_empty() {
+        page.fact("platforms", one_line(&description.platforms.join(", ")));
     }
     page.fact(
         "instance",
@@ -166,6 +173,19 @@ fn packages(imports: &[String]) -> String {
     groups.iter().map(said).collect::<Vec<_>>().join(", ")
 }
 
+/// What an operator has to provide, or may.
+fn secrets(page: &mut Page, description: &Description) {
+    if description.secrets.is_empty() {
+        return;
+    }
+    page.section("Secrets");
+    for secret in &description.secrets {
+        let need = if secret.required { "required" } else { "optional" };
+        let name = one_line(&secret.name);
+        page.line(format!("  {}  {need}  {}", styled(BOLD, name), one_line(&secret.description)));
+    }
+}
+
 fn offers(page: &mut Page, inspection: &Inspection) {
     page.section("Offers");
     for export in &inspection.exports {
@@ -173,6 +193,7 @@ fn offers(page: &mut Page, inspection: &Inspection) {
             Role::Plugin => "actions",
             Role::Streaming => "results as they come",
             Role::Lifecycle => "hooks into the life of an instance",
+            Role::ConfigOptions => "options for the configuration",
             _ => "nothing that the host uses",
         };
         page.line(format!("  {}  {}", one_line(&export.name), styled(DIM, role)));

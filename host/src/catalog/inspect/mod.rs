@@ -7,7 +7,7 @@ mod producers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -73,6 +73,8 @@ pub enum Role {
     Streaming,
     /// Hooks into the life of an instance.
     Lifecycle,
+    /// The choices that there are for fields of the configuration.
+    ConfigOptions,
     /// Nothing that the host uses.
     Other,
 }
@@ -127,6 +129,14 @@ impl Inspection {
             }
         }
         Ok(())
+    }
+
+    /// The roles in which the component can be found: the names of the interfaces that it exports, without their
+    /// versions, in order. For example `acme:speech/transcriber`, `cjm:plugin/plugin`.
+    pub fn roles(&self) -> Vec<String> {
+        let unversioned = |name: &str| name.split_once('@').map_or(name, |(name, _)| name).to_owned();
+        let roles: BTreeSet<_> = self.exports.iter().map(|export| unversioned(&export.name)).collect();
+        roles.into_iter().collect()
     }
 
     /// Whether the component exports an interface of this role.
@@ -209,6 +219,7 @@ impl Outline {
             Some(("plugin", _)) => Role::Plugin,
             Some(("streaming", _)) => Role::Streaming,
             Some(("lifecycle", _)) => Role::Lifecycle,
+            Some(("config-options", _)) => Role::ConfigOptions,
             _ => Role::Other,
         };
         self.exports.push(Export { name: name.to_owned(), role });

@@ -58,6 +58,9 @@ fn tells_what_a_plugin_is_without_running_it() {
         })
     );
     assert!(inspection.exports_role(Role::Streaming) && !inspection.exports_role(Role::Lifecycle));
+    assert_eq!(inspection.roles(), ["cjm:plugin/plugin", "cjm:plugin/streaming", "my:own/thing"]);
+    let text = serde_json::to_string(&inspection).unwrap();
+    assert_eq!(serde_json::from_str::<Inspection>(&text).unwrap(), inspection, "it can be kept as JSON");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Schemas come out of plugins, so they are bounded before they are compiled: a schema may be wrong, large or
 //! malicious, and all that comes of it is an error.
 
+mod annotations;
 mod bounds;
 mod defaults;
 mod graph;
@@ -19,6 +20,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::error::{Error, Result, Violation};
+pub(crate) use annotations::INSTANCE;
 use bounds::{Bounds, MAX_DEPTH};
 
 /// The longest text of a schema that is read.

@@ -4,6 +4,7 @@
 
 #![cfg(target_arch = "wasm32")]
 
+mod hooks;
 mod streams;
 mod ways;
 
@@ -16,8 +17,8 @@ wit_bindgen::generate!({
 });
 
 use cjm::plugin::types::{Error, InvalidInput, Value};
+use exports::cjm::plugin::plugin;
 use exports::cjm::plugin::plugin::{Action, Description, InstanceMode};
-use exports::cjm::plugin::{lifecycle, plugin};
 
 struct Misbehave;
 
@@ -43,8 +44,17 @@ impl plugin::Guest for Misbehave {
             version: "0.1.0".into(),
             summary: "Misbehaves on purpose.".into(),
             authors: Vec::new(),
+            category: None,
             domain: None,
-            config_schema: r#"{"type": "object", "properties": {"initialize": {"type": "string"}}}"#.into(),
+            platforms: Vec::new(),
+            secrets: Vec::new(),
+            config_schema: r#"{"type": "object", "properties": {
+                "initialize": {"type": "string"},
+                "prefetch": {"type": "string"},
+                "release": {"type": "string", "x-cjm-reload": "thing"},
+                "options": {"type": "string", "x-cjm-options": true}
+            }}"#
+            .into(),
             actions: plain.chain(streams).collect(),
             instance: InstanceMode::Exclusive,
         }
@@ -63,34 +73,6 @@ impl plugin::Guest for Misbehave {
 
     async fn execute(action: String, input: Value) -> Result<Value, Error> {
         ways::run(&action, input).await
-    }
-}
-
-impl lifecycle::Guest for Misbehave {
-    async fn prefetch() -> Result<(), Error> {
-        println!("hook prefetch");
-        Ok(())
-    }
-
-    async fn reconfigure(old: String, new: String) -> Result<(), Error> {
-        if new.contains("trap-in-hook") {
-            std::arch::wasm32::unreachable();
-        }
-        println!("hook reconfigure {old} {new}");
-        CONFIG.set(new);
-        Ok(())
-    }
-
-    async fn enabled() {
-        println!("hook enabled");
-    }
-
-    async fn disabled() {
-        println!("hook disabled");
-    }
-
-    async fn shutdown() {
-        println!("hook shutdown");
     }
 }
 

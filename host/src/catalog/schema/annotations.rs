@@ -1,0 +1,398 @@
+//! What a configuration's schema says of its fields beyond their form: what hangs on them, and whether the plugin
+//! can tell which values they may have.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::{Map, Value};
+
+use super::graph::{Graph, escape, violation};
+use super::refs::{self, Anchors};
+use super::{MAX_PATTERN_BYTES, Schema};
+use crate::error::Violation;
+
+/// Names the resource that hangs on a field, and on what is within it.
+const RELOAD: &str = "x-cjm-reload";
+/// Marks a field of which the plugin tells the choices.
+const OPTIONS: &str = "x-cjm-options";
+
+/// The resource that is the whole instance.
+pub(crate) const INSTANCE: &str = "instance";
+
+/// Bounds the work that a schema can ask for: references fan out and run in circles.
+const MAX_STEPS: usize = 100_000;
+const MAX_PLACES: usize = 5_000;
+const MAX_FIELDS: usize = 256;
+const MAX_POINTER_BYTES: usize = 1 << 10;
+const MAX_SCHEMAS: usize = 10_000;
+
+impl Schema {
+    /// The resources that hang on what differs between two configurations.
+    ///
+    /// All alternatives count, whichever of them a value fits: to give something back once too often costs time, once
+    /// too seldom is wrong. For the same reason a schema that is too large to be looked through asks for a new
+    /// [`INSTANCE`].
+    pub(crate) fn reload_triggers(&self, old: &Value, new: &Value) -> BTreeSet<String> {
+        let Some(difference) = Difference::between(Some(old), Some(new)) else { return BTreeSet::new() };
+        let mut walk = Walk { schema: self, patterns: HashMap::new() };
+        let mut triggers = BTreeSet::new();
+        let mut open = vec![(self.as_json(), &difference)];
+        let mut steps = 0;
+        while let Some((schema, changed)) = open.pop() {
+            steps += 1;
+            if steps > MAX_STEPS {
+                triggers.insert(INSTANCE.to_owned());
+                return triggers;
+            }
+            let Value::Object(schema) = schema else { continue };
+            if let Some(resource) = schema.get(RELOAD).and_then(Value::as_str) {
+                triggers.insert(resource.to_owned());
+            }
+            open.extend(walk.same(schema).map(|next| (next, changed)));
+            for (name, changed) in &changed.fields {
+                open.extend(walk.field(schema, name).into_iter().map(|next| (next, changed)));
+            }
+            for (index, changed) in &changed.items {
+                open.extend(item(schema, *index).map(|next| (next, changed)));
+            }
+        }
+        triggers
+    }
+
+    /// The JSON pointers of the fields of which the plugin tells the choices, with an asterisk for each index or name
+    /// that is not fixed. At most 256, each of at most 1 KiB.
+    pub(crate) fn option_fields(&self) -> BTreeSet<String> {
+        let walk = Walk { schema: self, patterns: HashMap::new() };
+        let mut fields = BTreeSet::new();
+        let mut places = vec![Place { schema: self.as_json(), parent: None, segment: None }];
+        let mut next = 0;
+        while let Some(place) = places.get(next) {
+            let (index, schema) = (next, place.schema);
+            next += 1;
+            let Value::Object(object) = schema else { continue };
+            // References run in circles: the same schema within itself says nothing new.
+            if ancestors(&places, index).skip(1).any(|above| std::ptr::eq(above.schema, schema)) {
+                continue;
+            }
+            if object.get(OPTIONS) == Some(&Value::Bool(true))
+                && fields.len() < MAX_FIELDS
+                && let Some(pointer) = pointer(&places, index)
+            {
+                fields.insert(pointer);
+            }
+            let same = walk.same(object).map(|schema| (schema, None));
+            let within = children(object).map(|(segment, schema)| (schema, Some(segment)));
+            for (schema, segment) in same.chain(within) {
+                if places.len() < MAX_PLACES {
+                    places.push(Place { schema, parent: Some(index), segment });
+                }
+            }
+        }
+        fields
+    }
+
+    /// What is wrong with the annotations; the pointers point into the schema.
+    pub(crate) fn check_annotations(&self) -> Vec<Violation> {
+        // A schema that could not be taken apart was refused when it was parsed.
+        let Ok(graph) = Graph::of(self.as_json(), MAX_SCHEMAS) else { return Vec::new() };
+        let mut violations = Vec::new();
+        for node in &graph.nodes {
+            let at = |keyword: &str| format!("{}/{keyword}", node.pointer);
+            if let Some(resource) = node.schema.get(RELOAD)
+                && !resource.as_str().is_some_and(is_resource)
+            {
+                let message = "is not the name of a resource: a text of 1 to 64 characters of [A-Za-z0-9_.-]";
+                violations.push(violation(&at(RELOAD), message));
+            }
+            if node.schema.get(OPTIONS).is_some_and(|marked| !marked.is_boolean()) {
+                violations.push(violation(&at(OPTIONS), "is neither true nor false"));
+            }
+        }
+        violations.sort_by(|a, b| a.pointer.cmp(&b.pointer));
+        violations
+    }
+}
+
+fn is_resource(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-'))
+}
+
+/// Where two values differ.
+struct Difference<'a> {
+    fields: Vec<(&'a str, Difference<'a>)>,
+    items: Vec<(usize, Difference<'a>)>,
+}
+
+impl<'a> Difference<'a> {
+    /// None where they are equal. The values were held against a schema, which bounds how deep they are nested.
+    fn between(old: Option<&'a Value>, new: Option<&'a Value>) -> Option<Self> {
+        let (old_fields, new_fields) = (fields(old), fields(new));
+        let (old_items, new_items) = (items(old), items(new));
+        let mut changed = Self { fields: Vec::new(), items: Vec::new() };
+        let known = |name: &str| old_fields.is_some_and(|fields| fields.contains_key(name));
+        let added = new_fields.into_iter().flatten().filter(|(name, _)| !known(name));
+        for (name, _) in old_fields.into_iter().flatten().chain(added) {
+            let of = |fields: Option<&'a Map<String, Value>>| fields.and_then(|fields| fields.get(name));
+            if let Some(difference) = Self::between(of(old_fields), of(new_fields)) {
+                changed.fields.push((name, difference));
+            }
+        }
+        for index in 0..old_items.len().max(new_items.len()) {
+            if let Some(difference) = Self::between(old_items.get(index), new_items.get(index)) {
+                changed.items.push((index, difference));
+            }
+        }
+        let same_kind = match (old, new) {
+            (Some(Value::Object(_)), Some(Value::Object(_)))
+            | (Some(Value::Array(_)), Some(Value::Array(_))) => true,
+            _ => old == new,
+        };
+        (!same_kind || !changed.fields.is_empty() || !changed.items.is_empty()).then_some(changed)
+    }
+}
+
+fn fields(value: Option<&Value>) -> Option<&Map<String, Value>> {
+    value.and_then(Value::as_object)
+}
+
+fn items(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}
+
+/// Finds the schemas that apply to a value and to its children.
+struct Walk<'a> {
+    schema: &'a Schema,
+    /// Those of `patternProperties`, compiled when they are first needed.
+    patterns: HashMap<&'a str, Option<jsonschema::Validator>>,
+}
+
+impl<'a> Walk<'a> {
+    /// The schemas that apply to the same value.
+    fn same(&self, schema: &'a Map<String, Value>) -> impl Iterator<Item = &'a Value> + use<'a> {
+        let (root, anchors): (&'a Value, &'a Anchors) = (&self.schema.0.json, &self.schema.0.bounds.anchors);
+        let referred = ["$ref", "$dynamicRef", "$recursiveRef"].into_iter().filter_map(move |keyword| {
+            let reference = schema.get(keyword)?.as_str()?;
+            refs::resolve(root, anchors, reference).map(|(schema, _)| schema)
+        });
+        let listed = ["allOf", "anyOf", "oneOf"]
+            .into_iter()
+            .filter_map(|keyword| schema.get(keyword)?.as_array())
+            .flatten();
+        let conditional = ["if", "then", "else"].into_iter().filter_map(|keyword| schema.get(keyword));
+        let dependent = ["dependentSchemas", "dependencies"]
+            .into_iter()
+            .filter_map(|keyword| schema.get(keyword)?.as_object())
+            .flat_map(Map::values);
+        referred.chain(listed).chain(conditional).chain(dependent)
+    }
+
+    /// The schemas that apply to the property of this name.
+    fn field(&mut self, schema: &'a Map<String, Value>, name: &str) -> Vec<&'a Value> {
+        let by_name = |keyword: &str| schema.get(keyword).and_then(Value::as_object);
+        let mut found: Vec<_> = by_name("properties").and_then(|all| all.get(name)).into_iter().collect();
+        for (pattern, schema) in by_name("patternProperties").into_iter().flatten() {
+            if self.matches(pattern, name) {
+                found.push(schema);
+            }
+        }
+        if found.is_empty() {
+            let others = ["additionalProperties", "unevaluatedProperties"];
+            found.extend(others.into_iter().filter_map(|keyword| schema.get(keyword)));
+        }
+        found
+    }
+
+    fn matches(&mut self, pattern: &'a str, name: &str) -> bool {
+        let compiled = self.patterns.entry(pattern).or_insert_with(|| {
+            jsonschema::options()
+                .offline()
+                .with_pattern_options(jsonschema::PatternOptions::regex().size_limit(MAX_PATTERN_BYTES))
+                .build(&serde_json::json!({ "pattern": pattern }))
+                .ok()
+        });
+        compiled.as_ref().is_some_and(|compiled| compiled.is_valid(&Value::from(name)))
+    }
+}
+
+/// The schemas that apply to the item with this index.
+fn item(schema: &Map<String, Value>, index: usize) -> impl Iterator<Item = &Value> {
+    let by_index =
+        |keyword: &str| schema.get(keyword).and_then(Value::as_array).and_then(|all| all.get(index));
+    // Before 2020-12 `items` could be a list, with `additionalItems` for the rest.
+    let own = by_index("prefixItems").or_else(|| by_index("items"));
+    let others = ["items", "additionalItems", "unevaluatedItems"];
+    let others = others.into_iter().filter_map(|keyword| schema.get(keyword)).filter(move |_| own.is_none());
+    own.into_iter().chain(others).chain(schema.get("contains"))
+}
+
+/// The schemas that apply to children, each with the part of the pointer that leads there.
+fn children(schema: &Map<String, Value>) -> impl Iterator<Item = (&str, &Value)> {
+    let named = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    let by_pattern = schema.get("patternProperties").and_then(Value::as_object);
+    let listed = ["prefixItems", "items"].into_iter().filter_map(|keyword| schema.get(keyword)?.as_array());
+    let any = [
+        "additionalProperties",
+        "unevaluatedProperties",
+        "items",
+        "additionalItems",
+        "unevaluatedItems",
+        "contains",
+    ];
+    let any = any.into_iter().filter_map(|keyword| schema.get(keyword));
+    let unnamed = by_pattern.into_iter().flat_map(Map::values).chain(listed.flatten()).chain(any);
+    named.map(|(name, schema)| (name.as_str(), schema)).chain(unnamed.map(|schema| ("*", schema)))
+}
+
+/// A schema on a path from the root.
+struct Place<'a> {
+    schema: &'a Value,
+    parent: Option<usize>,
+    /// None where it applies to the same value as its parent.
+    segment: Option<&'a str>,
+}
+
+/// A place and those above it, up to the root.
+fn ancestors<'p, 'a>(places: &'p [Place<'a>], index: usize) -> impl Iterator<Item = &'p Place<'a>> {
+    std::iter::successors(places.get(index), |place| places.get(place.parent?))
+}
+
+/// The pointer of a place; none where it is too long.
+fn pointer(places: &[Place<'_>], index: usize) -> Option<String> {
+    let mut segments: Vec<&str> = ancestors(places, index).filter_map(|place| place.segment).collect();
+    let length: usize = segments.iter().map(|segment| segment.len() + 1).sum();
+    segments.reverse();
+    let pointer = || segments.iter().map(|segment| format!("/{}", escape(segment))).collect();
+    (length <= MAX_POINTER_BYTES).then(pointer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn schema(json: &Value) -> Schema {
+        Schema::parse("the schema", &json.to_string()).unwrap()
+    }
+
+    fn triggers(of: &Value, old: Value, new: Value) -> Vec<String> {
+        schema(of).reload_triggers(&old, &new).into_iter().collect()
+    }
+
+    #[test]
+    fn a_change_of_or_within_an_annotated_field_triggers() {
+        let of = json!({ "properties": {
+            "model": { "type": "string", "x-cjm-reload": "model" },
+            "server": {
+                "x-cjm-reload": "connection",
+                "properties": { "port": {}, "token": { "x-cjm-reload": "session" } },
+            },
+            "volume": { "type": "number" },
+        } });
+        let old = json!({ "model": "a", "server": { "port": 1, "token": "x" }, "volume": 1 });
+        let with = |pointer: &str, value: Value| {
+            let mut new = old.clone();
+            *new.pointer_mut(pointer).unwrap() = value;
+            triggers(&of, old.clone(), new)
+        };
+        assert_eq!(with("/model", json!("b")), ["model"]);
+        assert_eq!(with("/volume", json!(2)), [] as [&str; 0]);
+        assert_eq!(with("/server/port", json!(2)), ["connection"]);
+        assert_eq!(with("/server/token", json!("y")), ["connection", "session"]);
+        assert_eq!(triggers(&of, old.clone(), json!({})), ["connection", "model", "session"]);
+        assert_eq!(triggers(&of, old.clone(), old.clone()), [] as [&str; 0]);
+        assert_eq!(triggers(&of, json!({ "model": null }), json!({})), ["model"], "null is a value");
+    }
+
+    #[test]
+    fn annotations_are_found_through_references_and_combinations() {
+        let of = json!({
+            "$defs": {
+                "model": { "$anchor": "model", "x-cjm-reload": "model" },
+                "tree": { "properties": { "leaf": { "x-cjm-reload": "leaf" }, "more": { "$ref": "#/$defs/tree" } } },
+            },
+            "properties": {
+                "a": { "$ref": "#/$defs/model" },
+                "b": { "anyOf": [{ "type": "null" }, { "properties": { "c": { "$ref": "#model" } } }] },
+                "tree": { "$ref": "#/$defs/tree" },
+            },
+            "patternProperties": { "^x-": { "x-cjm-reload": "x" } },
+            "additionalProperties": { "x-cjm-reload": "other" },
+        });
+        assert_eq!(triggers(&of, json!({ "a": 1 }), json!({ "a": 2 })), ["model"]);
+        assert_eq!(triggers(&of, json!({ "b": null }), json!({ "b": { "c": 1 } })), ["model"]);
+        assert_eq!(triggers(&of, json!({ "x-y": 1 }), json!({ "z": 1 })), ["other", "x"]);
+        let nested = |leaf| json!({ "tree": { "more": { "more": { "leaf": leaf } } } });
+        assert_eq!(triggers(&of, nested(1), nested(2)), ["leaf"]);
+    }
+
+    #[test]
+    fn items_are_compared_one_by_one() {
+        let of = json!({
+            "prefixItems": [{ "x-cjm-reload": "first" }, {}],
+            "items": { "properties": { "a": { "x-cjm-reload": "rest" } } },
+        });
+        assert_eq!(triggers(&of, json!([1, 2]), json!([3, 2])), ["first"]);
+        assert_eq!(triggers(&of, json!([1, 2]), json!([1, 3])), [] as [&str; 0]);
+        assert_eq!(triggers(&of, json!([1, 2]), json!([1, 2, { "a": 1 }])), ["rest"]);
+    }
+
+    #[test]
+    fn a_schema_that_is_too_large_to_look_through_asks_for_a_new_instance() {
+        let fields = |value: u32| (0..2_000).map(|n| (n.to_string(), json!(value))).collect::<Map<_, _>>();
+        let alternatives: Vec<_> =
+            (0..100).map(|_| json!({ "additionalProperties": { "minimum": 0 } })).collect();
+        let of = json!({ "allOf": alternatives });
+        assert_eq!(triggers(&of, fields(1).into(), fields(2).into()), [INSTANCE]);
+    }
+
+    #[test]
+    fn fields_with_options_are_listed_once_for_each_place() {
+        let of = json!({
+            "$defs": {
+                "model": { "x-cjm-options": true },
+                "tree": { "properties": { "leaf": { "x-cjm-options": true }, "more": { "$ref": "#/$defs/tree" } } },
+            },
+            "properties": {
+                "a/b": { "$ref": "#/$defs/model" },
+                "list": { "items": { "$ref": "#/$defs/model" } },
+                "map": { "additionalProperties": { "properties": { "region": { "x-cjm-options": true } } } },
+                "optional": { "anyOf": [{ "$ref": "#/$defs/model" }, { "type": "null" }] },
+                "tree": { "$ref": "#/$defs/tree" },
+                "plain": { "x-cjm-options": false },
+            },
+        });
+        let fields: Vec<_> = schema(&of).option_fields().into_iter().collect();
+        assert_eq!(fields, ["/a~1b", "/list/*", "/map/*/region", "/optional", "/tree/leaf"]);
+    }
+
+    #[test]
+    fn a_schema_cannot_make_the_list_of_fields_long() {
+        let many: Map<_, _> =
+            (0..1_000).map(|n| (format!("field-{n}"), json!({ "x-cjm-options": true }))).collect();
+        assert_eq!(schema(&json!({ "properties": many })).option_fields().len(), MAX_FIELDS);
+        let long = json!({ "properties": { "x".repeat(2 << 10): { "x-cjm-options": true } } });
+        assert!(schema(&long).option_fields().is_empty());
+        // Each level doubles the places that lead to the one below.
+        let mut defs = json!({ "0": { "x-cjm-options": true } });
+        for level in 1..30 {
+            let next = json!({ "$ref": format!("#/$defs/{}", level - 1) });
+            defs[level.to_string()] = json!({ "properties": { "a": next, "b": next } });
+        }
+        assert!(schema(&json!({ "$defs": defs, "$ref": "#/$defs/29" })).option_fields().len() <= MAX_FIELDS);
+    }
+
+    #[test]
+    fn annotations_of_another_shape_are_told() {
+        let of = json!({ "properties": {
+            "a": { "x-cjm-reload": true, "x-cjm-options": "yes" },
+            "b": { "x-cjm-reload": "" },
+            "c": { "x-cjm-reload": "model.large_v3-q8", "x-cjm-options": true },
+        } });
+        let pointers: Vec<_> =
+            schema(&of).check_annotations().into_iter().map(|violation| violation.pointer).collect();
+        assert_eq!(
+            pointers,
+            ["/properties/a/x-cjm-options", "/properties/a/x-cjm-reload", "/properties/b/x-cjm-reload"]
+        );
+    }
+}
