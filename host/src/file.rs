@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 use crate::error::{Error, ResourceKind, Result};
 
 /// Who may read a file.
@@ -18,6 +20,17 @@ pub(crate) enum Access {
 /// Puts a file in its place, whole and on the disk, or leaves what was there: after a crash at any point there is the
 /// old content or the new.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    let (file, dir) = write_temporary(path, bytes, access)?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_dir(dir)
+}
+
+/// A file with this content in the folder of `path`, on the disk, and that folder.
+fn write_temporary<'a>(
+    path: &'a Path,
+    bytes: &[u8],
+    access: Access,
+) -> io::Result<(NamedTempFile, &'a Path)> {
     let dir = match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
@@ -29,7 +42,13 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8], access: Access) -> io:
         share(file.as_file(), dir)?;
     }
     file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
+    Ok((file, dir))
+}
+
+/// Writes a file that is not there yet, whole and on the disk. One that is there is left alone, and is an error.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], access: Access) -> io::Result<()> {
+    let (file, dir) = write_temporary(path, bytes, access)?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
     sync_dir(dir)
 }
 
@@ -86,7 +105,8 @@ pub(crate) fn create_dir(path: &Path, access: Access) -> io::Result<()> {
     builder.create(path)
 }
 
-/// A lock that one process holds against others, until it is dropped or the process ends in any way.
+/// A lock that is held against other processes, and against other locks of this one, until it is dropped or the process
+/// ends in any way.
 #[derive(Debug)]
 pub(crate) struct FileLock {
     _file: File,
@@ -98,6 +118,26 @@ impl FileLock {
         let file = File::options().create(true).truncate(false).write(true).open(path)?;
         file.lock()?;
         Ok(Self { _file: file })
+    }
+
+    /// Waits for a lock that any number hold at once while none is exclusive. None where the file is not there and
+    /// cannot be made: where nobody can write, there is nobody to be kept out.
+    pub(crate) fn shared(path: &Path) -> io::Result<Option<Self>> {
+        use io::ErrorKind as Kind;
+        let opened = File::open(path).or_else(|error| match error.kind() {
+            Kind::NotFound => File::options().create(true).truncate(false).read(true).write(true).open(path),
+            _ => Err(error),
+        });
+        match opened {
+            Ok(file) => {
+                file.lock_shared()?;
+                Ok(Some(Self { _file: file }))
+            }
+            Err(error) if matches!(error.kind(), Kind::PermissionDenied | Kind::ReadOnlyFilesystem) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

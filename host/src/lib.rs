@@ -45,8 +45,9 @@ mod value;
 
 pub use capability::job::CallStats;
 pub use catalog::{
-    Action, Capability, Description, Digest, DigestError, Export, Inspection, InstanceMode, Role, Schema,
-    SecretNeed, Tool,
+    Action, Capability, Description, Digest, DigestError, Evidence, Export, Inspection, InstanceMode,
+    Integrity, KeyNumber, LockFile, Locked, PublicKey, Role, Schema, SecretKey, SecretNeed, Signature,
+    Signed, Tool, TrustLevel, TrustedKey, TrustedKeys, Verdict,
 };
 pub use engine::EngineOptions;
 pub use error::{

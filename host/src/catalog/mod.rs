@@ -4,12 +4,20 @@
 mod description;
 mod digest;
 mod inspect;
+mod lock;
+mod name;
 mod schema;
+mod trust;
 
 pub use description::{Action, Description, InstanceMode, SecretNeed};
 pub(crate) use description::{ActionData, DescriptionData};
 pub use digest::{Digest, DigestError};
 pub use inspect::{Capability, Export, Inspection, Role, Tool};
 pub(crate) use inspect::{MAX_COMPONENT_BYTES, inspect};
+pub use lock::{LockFile, Locked};
 pub use schema::Schema;
 pub(crate) use schema::{INSTANCE, check_json};
+pub use trust::{
+    Evidence, Integrity, KeyNumber, PublicKey, SecretKey, Signature, Signed, TrustLevel, TrustedKey,
+    TrustedKeys, Verdict,
+};

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use semver::Version;
 
-use super::names::{is_name, is_secret_name, shown};
 use super::{Action, ActionData, DescriptionData, SecretNeed};
+use crate::catalog::name::{is_name, is_secret_name, shown};
 use crate::catalog::schema::Schema;
 use crate::error::{Error, Result, Violation};
 

@@ -1,17 +1,16 @@
 //! What a plugin says of itself, held against the contract once, so that all else can rely on it.
 
 mod faults;
-mod names;
 #[cfg(test)]
 mod tests;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use super::name::{closest, shown};
 use super::schema::{Schema, check_json, not_json};
 use crate::error::{Error, Result};
 use faults::Faults;
-use names::{closest, shown};
 
 /// How calls share an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
