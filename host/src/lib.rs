@@ -44,6 +44,7 @@ mod store;
 mod value;
 
 pub use capability::job::CallStats;
+pub use capability::secrets::{Secret, SecretStore, Secrets, SecretsBackend};
 pub use catalog::{
     Action, Capability, Description, Digest, DigestError, Evidence, Export, Inspection, InstanceMode,
     Integrity, KeyNumber, LockFile, Locked, PublicKey, Role, Schema, SecretKey, SecretNeed, Signature,

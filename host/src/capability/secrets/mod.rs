@@ -1,5 +1,7 @@
 //! `cjm:plugin/secrets`: the secrets that a plugin was granted.
 
+mod store;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +10,8 @@ use wasmtime::Result;
 use wasmtime::component::{Access, HasData, Linker};
 
 use super::bindings::secrets;
+pub(crate) use store::check_scope;
+pub use store::{Secret, SecretStore, Secrets, SecretsBackend};
 
 /// The secrets of one plugin. Their values show up nowhere: not in listings, logs or errors.
 #[derive(Clone, Default)]
