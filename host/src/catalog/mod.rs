@@ -5,6 +5,7 @@ mod description;
 mod digest;
 mod inspect;
 mod lock;
+mod manifest;
 mod name;
 mod schema;
 mod trust;
@@ -15,6 +16,10 @@ pub use digest::{Digest, DigestError};
 pub use inspect::{Capability, Export, Inspection, Role, Tool};
 pub(crate) use inspect::{MAX_COMPONENT_BYTES, inspect};
 pub use lock::{LockFile, Locked};
+pub use manifest::{
+    ActionRecord, Change, Changes, Code, Differences, Drift, DriftRecord, FORMAT as MANIFEST_FORMAT, Install,
+    Installer, Manifest, Overrides, Resources, schema_digest,
+};
 pub use schema::Schema;
 pub(crate) use schema::{INSTANCE, check_json};
 pub use trust::{

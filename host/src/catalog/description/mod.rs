@@ -24,6 +24,17 @@ pub enum InstanceMode {
     Fresh,
 }
 
+impl InstanceMode {
+    /// The name, in kebab-case, as in descriptions and listings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            InstanceMode::Exclusive => "exclusive",
+            InstanceMode::Shared => "shared",
+            InstanceMode::Fresh => "fresh",
+        }
+    }
+}
+
 /// A description as the plugin gave it, before anything of it was believed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct DescriptionData {
@@ -85,7 +96,7 @@ pub struct Description {
 
 /// A secret that a plugin asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct SecretNeed {
     /// The name by which it asks: 1 to 64 characters of `[A-Za-z0-9_.-]`.
