@@ -40,6 +40,7 @@ mod file;
 mod host;
 mod instance;
 mod policy;
+mod settings;
 mod store;
 mod value;
 
@@ -64,4 +65,5 @@ pub use policy::{
     EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, LimitOverrides, Limits,
     NetworkGrant, Scheme, SocketGrant, SocketProtocol,
 };
+pub use settings::{Origin, PluginSettings, PluginSource, Settings, SettingsBuilder};
 pub use value::{Blob, Value};

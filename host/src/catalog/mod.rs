@@ -6,7 +6,7 @@ mod digest;
 mod inspect;
 mod lock;
 mod manifest;
-mod name;
+pub(crate) mod name;
 mod schema;
 mod trust;
 

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{Secret, Secrets};
+use crate::catalog::name::shown;
 use crate::error::{Error, Result};
 use crate::file::{Access, FileLock, create_dir, write_atomically};
 
@@ -136,7 +137,7 @@ impl FileStore {
                 "{} holds the secrets of the scope `{}`, not of `{}`; choose scopes that differ in more than the case \
                  of letters, and do not rename these files",
                 self.path.display(),
-                super::shown(content.scope),
+                shown(content.scope),
                 self.scope
             )));
         }
@@ -226,6 +227,7 @@ fn check_private(_wanted: &str, _path: &Path, _metadata: &fs::Metadata) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::name::shown;
     use crate::error::Category;
 
     fn store() -> (tempfile::TempDir, FileStore) {

@@ -13,15 +13,13 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::name::{is_secret_name, shown};
 use crate::error::{Error, Result};
 use file::FileStore;
 pub use secret::{Secret, Secrets};
 
 /// The longest value, in bytes.
 const MAX_VALUE: usize = 64 << 10;
-
-/// The longest name of a secret or a scope.
-const MAX_NAME: usize = 64;
 
 /// Where secrets are kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -213,13 +211,11 @@ fn check_name(name: &str) -> Result<()> {
 }
 
 fn check(what: &str, name: &str) -> Result<()> {
-    let fits = (1..=MAX_NAME).contains(&name.len())
-        && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'.' | b'-'));
-    if fits {
+    if is_secret_name(name) {
         return Ok(());
     }
     Err(Error::invalid(format!(
-        "`{}` cannot be the name of {what}; use 1 to {MAX_NAME} characters of [A-Za-z0-9_.-]",
+        "`{}` cannot be the name of {what}; use 1 to 64 characters of [A-Za-z0-9_.-]",
         shown(name)
     )))
 }
@@ -232,12 +228,6 @@ fn check_value(name: &str, value: &Secret) -> Result<()> {
             "the secret `{name}` is {more} bytes long; at most {MAX_VALUE} are kept: store what it unlocks elsewhere"
         ))),
     }
-}
-
-/// As much of what should have been a name as is worth printing, on one line.
-fn shown(name: &str) -> String {
-    let cut: String = name.chars().take(MAX_NAME).flat_map(char::escape_debug).collect();
-    if name.chars().nth(MAX_NAME).is_some() { cut + "…" } else { cut }
 }
 
 #[cfg(test)]
