@@ -6,6 +6,8 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::catalog::Capability;
+
 /// Events that a slow subscriber may lag behind before it misses the oldest.
 const BACKLOG: usize = 1024;
 
@@ -48,6 +50,18 @@ pub enum EventKind {
     Cancel {
         /// The phase.
         phase: CancelPhase,
+    },
+    /// The plugin asked for something beyond its grants, and did not get it. At most 16 in 10 seconds are told for one
+    /// instance.
+    GrantRefused {
+        /// What it belongs to.
+        capability: Capability,
+        /// What the plugin wanted, for example `https://example.org`.
+        wanted: String,
+        /// The grant that would have let it, as on the command line of `cjm-ctl grant`.
+        grant: String,
+        /// Refusals before this one that were not told.
+        untold: u64,
     },
     /// The subscriber was too slow, and so many events before this one are lost to it.
     Lagged {

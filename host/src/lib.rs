@@ -54,7 +54,8 @@ pub use catalog::{
 };
 pub use engine::EngineOptions;
 pub use error::{
-    Category, Clock, Error, Frame, InvalidInput, ResourceKind, Result, Shortfall, Trap, TrapKind, Violation,
+    Category, Clock, Error, Frame, InvalidInput, ResourceKind, Result, Shortfall, Trap, TrapKind, Ungranted,
+    Violation,
 };
 pub use event::{CancelPhase, Event, EventKind, LogLevel, LogRecord, Progress, Subscription};
 pub use host::{

@@ -76,12 +76,14 @@ async fn a_component_that_imports_what_the_host_does_not_have() {
     );
 
     let error = refuse(
-        "online.wasm",
-        component(&format!(r#"(component (import "wasi:sockets/tcp@0.2.0" (instance)) {plugin})"#)),
+        "shiny.wasm",
+        component(&format!(r#"(component (import "wasi:nn/tensor@0.2.0" (instance)) {plugin})"#)),
     )
     .await;
-    let Error::NotGranted { missing, .. } = &error else { panic!("{error:?}") };
-    assert_eq!(missing, &["wasi:sockets/tcp@0.2.0"]);
+    assert!(
+        error.to_string().contains("wasi:nn/tensor") && error.to_string().contains("granted or not"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use wasmtime::UpdateDeadline;
 
 /// Why a Store was stopped; the error that its guest ends with.
@@ -37,10 +38,12 @@ pub(crate) struct Meter {
     deadline: AtomicU64,
     /// The wall clock at the end of a slice that it measured, in nanoseconds since `origin`; 0 after other slices.
     wall_at_end: AtomicU64,
+    /// The runtime that drives what the guest waits for, where it is not the caller's own.
+    runtime: Option<Handle>,
 }
 
 impl Meter {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(runtime: Option<Handle>) -> Self {
         Self {
             origin: Instant::now(),
             stop: AtomicU8::new(0),
@@ -49,6 +52,7 @@ impl Meter {
             slice_by_cpu_clock: AtomicBool::new(false),
             deadline: AtomicU64::new(u64::MAX),
             wall_at_end: AtomicU64::new(0),
+            runtime,
         }
     }
 
@@ -189,7 +193,9 @@ impl<F: Future> Future for Metered<'_, F> {
         if !std::mem::take(&mut this.first) {
             this.meter.begin_slice();
         }
+        let entered = this.meter.runtime.as_ref().map(Handle::enter);
         let polled = this.guest.as_mut().poll(context);
+        drop(entered);
         this.meter.end_slice();
         polled
     }

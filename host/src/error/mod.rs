@@ -74,14 +74,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// The plugin needs a capability that it was not granted.
-    #[error("{what} needs what it was not granted: {}", .missing.join(", "))]
-    NotGranted {
-        /// The plugin or its file.
-        what: String,
-        /// The imports or resources that are missing, by name.
-        missing: Vec<String>,
-    },
+    /// The plugin needs what it was not granted.
+    #[error("{}", .0)]
+    NotGranted(Box<Ungranted>),
 
     /// The guest trapped; its instance was dropped and made anew.
     #[error("{}", .0)]
@@ -179,6 +174,40 @@ pub enum ResourceKind {
     Other(String),
 }
 
+/// What was not granted, and how to grant it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Ungranted {
+    /// What needs it, for example ``plugin `fetch` ``.
+    pub what: String,
+    /// The imports or resources that are missing, by name.
+    pub missing: Vec<String>,
+    /// The grants that would do, each as on a command line: `network=https://*`.
+    pub grants: Vec<String>,
+    /// The same as a table, ready to be pasted into `cjm.toml`.
+    pub toml: String,
+    /// The command that grants the same.
+    pub command: String,
+}
+
+impl Ungranted {
+    fn headline(&self) -> String {
+        format!("{} needs what it was not granted: {}", self.what, self.missing.join(", "))
+    }
+}
+
+impl fmt::Display for Ungranted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { toml, command, .. } = self;
+        write!(f, "{}\nto grant it, write into cjm.toml:\n\n{toml}\nor run: {command}", self.headline())?;
+        let any_place = |grant: &String| grant.starts_with("network=") || grant.starts_with("socket=");
+        if self.grants.iter().any(any_place) {
+            f.write_str("\nthis lets it reach any place: better name those that it needs")?;
+        }
+        Ok(())
+    }
+}
+
 /// The clocks that limit a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -260,7 +289,7 @@ impl Error {
             Error::Cancelled { .. } => Category::Cancelled,
             Error::Disabled { .. } => Category::Disabled,
             Error::NotLoaded { .. } => Category::NotLoaded,
-            Error::NotGranted { .. } => Category::NotGranted,
+            Error::NotGranted(_) => Category::NotGranted,
             Error::Trapped(_) => Category::Trapped,
             Error::Fatal { .. } => Category::Fatal,
         }
@@ -346,6 +375,12 @@ impl Serialize for Error {
             forced: Option<bool>,
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             missing: &'a [String],
+            #[serde(skip_serializing_if = "<[_]>::is_empty")]
+            grants: &'a [String],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            toml: Option<&'a str>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            command: Option<&'a str>,
             #[serde(skip_serializing_if = "Option::is_none")]
             trap: Option<&'a Trap>,
         }
@@ -360,6 +395,9 @@ impl Serialize for Error {
             limit_ms: None,
             forced: None,
             missing: &[],
+            grants: &[],
+            toml: None,
+            command: None,
             trap: None,
         };
         match self {
@@ -370,7 +408,13 @@ impl Serialize for Error {
                 wire.limit_ms = Some(millis(*limit));
             }
             Error::Cancelled { forced, .. } => wire.forced = Some(*forced),
-            Error::NotGranted { missing, .. } => wire.missing = missing,
+            Error::NotGranted(ungranted) => {
+                wire.message = ungranted.headline();
+                wire.missing = &ungranted.missing;
+                wire.grants = &ungranted.grants;
+                wire.toml = Some(&ungranted.toml);
+                wire.command = Some(&ungranted.command);
+            }
             Error::Trapped(trap) => {
                 wire.message = trap.headline();
                 wire.trap = Some(trap);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::prepare::{CONTRACT, blocking};
+use super::prepare::{CONTRACT, Purpose, blocking};
 use super::{Host, Source};
 use crate::catalog::{Description, Digest, Inspection};
 use crate::error::Result;
@@ -49,7 +49,7 @@ impl Host {
             return Ok(known);
         }
         let limits = self.inner.limits.clone();
-        let prepared = self.prepare(source, &limits, None).await?;
+        let prepared = self.prepare(source, &limits, None, Purpose::Description).await?;
         Ok(Examined { inspection: prepared.inspection.clone(), description: prepared.description.clone() })
     }
 

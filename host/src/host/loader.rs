@@ -1,21 +1,21 @@
 //! Loading a component with options.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Host;
+use super::granted::check_granted;
 use super::plugin::{Loaded, Plugin};
-use super::prepare::read;
+use super::prepare::{Purpose, read};
 use crate::capability::job::Sinks;
-use crate::capability::secrets::SecretsCtx;
+use crate::capability::secrets::{Secret, Secrets};
 use crate::catalog::{Description, Digest, InstanceMode};
 use crate::error::{Error, Result};
 use crate::event::EventBus;
-use crate::instance::{Blueprint, Runner};
-use crate::policy::Limits;
+use crate::instance::{Blueprint, Lent, Runner};
+use crate::policy::{Grant, Grants, Limits};
 
 /// Where a component comes from.
 #[derive(Clone)]
@@ -75,17 +75,9 @@ pub struct Loader {
     config: serde_json::Value,
     limits: Limits,
     mode: Option<InstanceMode>,
+    grants: Grants,
     secrets: Secrets,
     digest: Option<Digest>,
-}
-
-#[derive(Default)]
-struct Secrets(HashMap<String, String>);
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
 }
 
 impl Loader {
@@ -98,6 +90,7 @@ impl Loader {
             config: serde_json::Value::Object(serde_json::Map::new()),
             limits,
             mode: None,
+            grants: Grants::default(),
             secrets: Secrets::default(),
             digest: None,
         }
@@ -136,9 +129,27 @@ impl Loader {
         self
     }
 
-    /// Grants a secret, under the name by which the plugin asks for it.
+    /// Adds what the plugin may use beyond computing. Default: nothing.
+    pub fn grants(mut self, grants: Grants) -> Self {
+        self.grants.union(&grants);
+        self
+    }
+
+    /// Adds secrets, of which the plugin gets those that its [`grants`](Self::grants) name. Default: none.
+    pub fn secrets(mut self, secrets: &Secrets) -> Self {
+        for name in secrets.names() {
+            if let Some(secret) = secrets.get(name) {
+                self.secrets.insert(name, secret.clone());
+            }
+        }
+        self
+    }
+
+    /// Adds a secret and grants it, under the name by which the plugin asks for it.
     pub fn secret(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.secrets.0.insert(name.into(), value.into());
+        let name = name.into();
+        self.secrets.insert(name.clone(), Secret::new(value));
+        self.grants.insert(Grant::Secret(name));
         self
     }
 
@@ -146,30 +157,26 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// `invalid-input`, where the file is no plugin for this host or was altered, or the configuration does not fit its
-    /// schema;
-    /// `not-granted`, with the imports that are not; what the plugin says of its initialization; and what can become
-    /// of any call.
+    /// `invalid-input`, where the file is no plugin for this host or was altered, the configuration does not fit its
+    /// schema, or a folder that is granted cannot be lent; `not-granted`, with the imports that are not, and how to
+    /// grant them; what the plugin says of its initialization; and what can become of any call.
     ///
     /// # Cancellation
     ///
     /// Dropping the future stops the load, except for a compilation that has begun.
     pub async fn load(self) -> Result<Plugin> {
-        let prepared = self.host.prepare(self.source, &self.limits, self.digest).await?;
+        let prepared = self.host.prepare(self.source, &self.limits, self.digest, Purpose::Instances).await?;
         let description = &prepared.description;
+        check_granted(&description.name, &prepared.inspection.imports, &self.grants)?;
         let id = self.id.unwrap_or_else(|| description.name.clone());
         check_id(&id)?;
         let id: Arc<str> = id.into();
         let config = configuration(&id, description, self.config)?;
-        let sinks =
-            Sinks { instance: id.clone(), plugin: EventBus::default(), host: self.host.inner.events.clone() };
-        let blueprint = Arc::new(Blueprint::new(
-            prepared.catalogued.clone(),
-            self.limits,
-            Arc::new(sinks),
-            SecretsCtx::new(self.secrets.0),
-            config,
-        ));
+        let (plugin, host) = (EventBus::default(), self.host.inner.events.clone());
+        let sinks = Arc::new(Sinks { instance: id.clone(), plugin, host });
+        let lent = Lent::new(&self.grants, &self.secrets, &sinks)?;
+        let blueprint =
+            Arc::new(Blueprint::new(prepared.catalogued.clone(), self.limits, sinks, lent, config));
         let mode = self.mode.unwrap_or(description.instance);
         let runner = Runner::start(blueprint.clone(), mode).await?;
         let loaded = Arc::new(Loaded::new(id, &self.host.inner, prepared, blueprint, runner, mode));

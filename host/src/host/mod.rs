@@ -4,6 +4,7 @@ pub mod blocking;
 mod builder;
 mod call;
 mod examine;
+mod granted;
 mod loader;
 mod plugin;
 mod prepare;

@@ -1,6 +1,5 @@
 //! From a component's bytes to something that can be instantiated.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, Weak};
@@ -8,12 +7,11 @@ use std::sync::{Arc, PoisonError, Weak};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use super::granted::check_offered;
 use super::{Host, Source};
-use crate::catalog::{
-    Capability, Description, DescriptionData, Digest, Inspection, MAX_COMPONENT_BYTES, inspect,
-};
+use crate::catalog::{Description, DescriptionData, Digest, Inspection, MAX_COMPONENT_BYTES, inspect};
 use crate::error::{Error, Result};
-use crate::instance::Catalogued;
+use crate::instance::{Catalogued, StandIns};
 use crate::policy::Limits;
 
 /// The version of `cjm:plugin` that this host speaks.
@@ -64,10 +62,11 @@ impl Host {
         source: Source,
         limits: &Limits,
         expected: Option<Digest>,
+        purpose: Purpose,
     ) -> Result<Arc<Prepared>> {
         let (host, fuel) = (self.clone(), limits.fuel.is_some());
         let name = source.name();
-        let linked = blocking(&name, move || host.link(source, fuel, expected)).await?;
+        let linked = blocking(&name, move || host.link(source, fuel, expected, purpose)).await?;
         let New { inspection, catalogued, description } = match linked {
             Linked::Known(prepared) => return Ok(prepared),
             Linked::New(new) => *new,
@@ -84,6 +83,9 @@ impl Host {
         let description = Arc::new(Description::new(&name, description)?);
         let key = (inspection.digest, fuel);
         let prepared = Arc::new(Prepared { inspection, catalogued, description });
+        if purpose == Purpose::Description {
+            return Ok(prepared);
+        }
         let mut all = self.inner.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, known| known.strong_count() > 0);
         all.insert(key, Arc::downgrade(&prepared));
@@ -110,7 +112,7 @@ impl Host {
         kept.description
     }
 
-    fn link(&self, source: Source, fuel: bool, expected: Option<Digest>) -> Result<Linked> {
+    fn link(&self, source: Source, fuel: bool, expected: Option<Digest>, purpose: Purpose) -> Result<Linked> {
         let name = source.name();
         let bytes = source.read()?;
         let digest = Digest::of(&bytes);
@@ -129,12 +131,28 @@ impl Host {
             None => (inspect(&name, &bytes)?, None),
         };
         inspection.check_contract(&CONTRACT)?;
-        check_imports(&name, &inspection.imports)?;
+        let stand_ins = match purpose {
+            Purpose::Description => StandIns::ForWhatIsMissing,
+            Purpose::Instances => {
+                check_offered(&name, &inspection.imports)?;
+                StandIns::None
+            }
+        };
         let engine = self.inner.engines.select(fuel)?;
         let component = self.inner.engines.compile(&engine, &name, &digest, &bytes)?;
-        let catalogued = Catalogued::link(&self.inner.linkers, engine, &name, &component)?;
+        let catalogued = Catalogued::link(&self.inner.linkers, engine, &name, &component, stand_ins)?;
         Ok(Linked::New(Box::new(New { inspection, catalogued, description })))
     }
+}
+
+/// What a component is prepared for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be asked what it is, and no more: it may import what this host does not have, as long as its description
+    /// does not need it.
+    Description,
+    /// To be instantiated and run.
+    Instances,
 }
 
 enum Linked {
@@ -165,25 +183,6 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(done) => done,
         Err(error) => Err(Error::fatal(format!("{name} could not be prepared: {error}"))),
     }
-}
-
-/// Refuses a component that needs what this host does not lend, before any of its code is compiled.
-fn check_imports(name: &str, imports: &BTreeMap<Capability, Vec<String>>) -> Result<()> {
-    let of = |capabilities: &[Capability]| -> Vec<String> {
-        capabilities.iter().filter_map(|capability| imports.get(capability)).flatten().cloned().collect()
-    };
-    let unknown = of(&[Capability::Other]);
-    if !unknown.is_empty() {
-        return Err(Error::invalid(format!(
-            "{name} imports what this host does not have: {}; build it without, or update the host",
-            unknown.join(", ")
-        )));
-    }
-    let closed = of(&[Capability::Network, Capability::Gpu]);
-    if !closed.is_empty() {
-        return Err(Error::NotGranted { what: name.to_owned(), missing: closed });
-    }
-    Ok(())
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {

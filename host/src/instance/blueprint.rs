@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
+use super::lent::Lent;
 use super::live::Live;
 use super::runner::CallLimits;
+use super::stand_in::{self, StandIns};
 use super::state::{self, State};
 use crate::capability::job::{Job, JobLimits, Sinks};
-use crate::capability::secrets::SecretsCtx;
 use crate::catalog::DescriptionData;
 use crate::engine::TickingEngine;
 use crate::error::{Error, Result};
@@ -79,13 +80,21 @@ impl Catalogued {
         engine: Arc<TickingEngine>,
         name: &str,
         component: &Component,
+        stand_ins: StandIns,
     ) -> Result<Self> {
-        let pre = linkers.select(&engine)?.instantiate_pre(component).map_err(|error| {
-            Error::invalid(format!(
-                "{name} does not fit this host: {error:#}; build it against the interfaces that this host offers, \
-                 or update the host"
-            ))
-        })?;
+        let linker = linkers.select(&engine)?;
+        let with_stand_ins = match stand_ins {
+            StandIns::None => Ok(None),
+            StandIns::ForWhatIsMissing => stand_in::add(&linker, &engine.engine, component),
+        };
+        let pre = with_stand_ins
+            .and_then(|with| with.as_ref().unwrap_or(&linker).instantiate_pre(component))
+            .map_err(|error| {
+                Error::invalid(format!(
+                    "{name} does not fit this host: {error:#}; build it against the interfaces that this host \
+                     offers, or update the host"
+                ))
+            })?;
         let exports = Arc::new(ExportIndices::find(name, component)?);
         Ok(Self { engine, pre, exports })
     }
@@ -138,7 +147,7 @@ pub(crate) struct Blueprint {
     /// The limits of a call that changes none.
     pub(super) call_limits: Arc<CallLimits>,
     pub(super) sinks: Arc<Sinks>,
-    pub(super) secrets: SecretsCtx,
+    pub(super) lent: Lent,
     config: Mutex<Arc<str>>,
 }
 
@@ -148,11 +157,11 @@ impl Blueprint {
         catalogued: Catalogued,
         limits: Limits,
         sinks: Arc<Sinks>,
-        secrets: SecretsCtx,
+        lent: Lent,
         config: Arc<str>,
     ) -> Self {
         let call_limits = Arc::new(CallLimits::from(&limits));
-        Self { catalogued, limits, call_limits, sinks, secrets, config: Mutex::new(config) }
+        Self { catalogued, limits, call_limits, sinks, lent, config: Mutex::new(config) }
     }
 
     pub(crate) fn config(&self) -> Arc<str> {

@@ -8,12 +8,12 @@ use wasmtime::component::{ComponentNamedList, FutureReader, Instance, Lift, Lowe
 
 use super::blueprint::{Blueprint, Catalogued, LifecycleIndices};
 use super::convert;
+use super::lent::Lent;
 use super::runner::{CallLimits, Work};
 use super::state::State;
 use super::supervise::supervise;
 use crate::capability::bindings::{exported, types};
 use crate::capability::job::{CallStats, Job, JobLimits, Sinks, Stopper};
-use crate::capability::secrets::SecretsCtx;
 use crate::catalog::DescriptionData;
 use crate::engine::{Began, FailureContext, classify};
 use crate::error::{Error, Result};
@@ -58,9 +58,8 @@ impl Live {
             }
         };
         let what = || format!("initialization of `{id}`");
-        let secrets = blueprint.secrets.clone();
         let mut live =
-            Self::instantiate(&blueprint.catalogued, &blueprint.limits, secrets, job, &what).await?;
+            Self::instantiate(&blueprint.catalogued, &blueprint.limits, &blueprint.lent, job, &what).await?;
         let initialize: TypedFunc<(&str,), (Outcome<()>,)> =
             live.function(&blueprint.catalogued.exports.initialize, what)?;
         let config = blueprint.config();
@@ -71,16 +70,17 @@ impl Live {
         Ok(live)
     }
 
-    /// Asks a plugin what it is. The Store has no secrets and no job, and is gone afterwards.
+    /// Asks a plugin what it is. The Store is lent nothing, has no job, and is gone afterwards.
     pub(super) async fn describe(
         catalogued: &Catalogued,
         name: &str,
         limits: &Limits,
     ) -> Result<DescriptionData> {
         let sinks = Sinks { instance: name.into(), plugin: EventBus::default(), host: Arc::default() };
+        let lent = Lent::nothing();
         let job = Arc::new(Job::new(Arc::new(sinks), JobLimits::from(limits)));
         let what = || format!("description of {name}");
-        let mut live = Self::instantiate(catalogued, limits, SecretsCtx::default(), &job, &what).await?;
+        let mut live = Self::instantiate(catalogued, limits, &lent, &job, &what).await?;
         let describe: TypedFunc<(), (exported::Description,)> =
             live.function(&catalogued.exports.describe, what)?;
         let limits = CallLimits::from(limits);
@@ -101,12 +101,12 @@ impl Live {
     async fn instantiate(
         catalogued: &Catalogued,
         limits: &Limits,
-        secrets: SecretsCtx,
+        lent: &Lent,
         job: &Arc<Job>,
         what: &impl Fn() -> String,
     ) -> Result<Self> {
         let engine = &catalogued.engine.engine;
-        let mut store = Store::new(engine, State::new(limits, secrets));
+        let mut store = Store::new(engine, State::new(limits, lent)?);
         store.limiter(|state| &mut state.limiter);
         let transfer = limits.output_bytes.max(limits.input_bytes).saturating_add(TRANSFER_SLACK_BYTES);
         store.set_hostcall_fuel(usize::try_from(transfer).unwrap_or(usize::MAX));

@@ -4,12 +4,17 @@ use std::sync::Arc;
 
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
+use super::lent::Lent;
+use crate::capability::http::{self, HttpCtx};
 use crate::capability::job::{JobCtx, JobCtxView, JobView};
 use crate::capability::log::{self, Stdio};
+use crate::capability::network::network;
 use crate::capability::secrets::{self, SecretsCtx, SecretsCtxView, SecretsView};
 use crate::capability::{bindings, job};
 use crate::engine::{Meter, StoreLimiter};
+use crate::error::Result;
 use crate::policy::Limits;
 
 /// Handles to host resources that one Store may hold. Each takes a little memory of the host's.
@@ -17,6 +22,7 @@ const MAX_RESOURCES: usize = 10_000;
 
 pub(super) struct State {
     wasi: WasiCtx,
+    http: HttpCtx,
     table: ResourceTable,
     secrets: SecretsCtx,
     pub(super) jobs: JobCtx,
@@ -26,20 +32,25 @@ pub(super) struct State {
 }
 
 impl State {
-    /// A state in which nothing is granted but the secrets: no folders, no network, no environment, no arguments.
-    pub(super) fn new(limits: &Limits, secrets: SecretsCtx) -> Self {
+    /// A state with what is lent, and nothing else: no arguments, no standard input.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-input`, where a folder that is lent is not there any more.
+    pub(super) fn new(limits: &Limits, lent: &Lent) -> Result<Self> {
         let jobs = JobCtx::default();
         let stdio = Stdio::new(jobs.current());
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        let wasi = WasiCtx::builder()
-            .stdout(stdio.stdout.clone())
-            .stderr(stdio.stderr.clone())
-            .allow_tcp(false)
-            .allow_udp(false)
-            .build();
+        let wasi = lent.wasi.open(|wasi| {
+            wasi.stdout(stdio.stdout.clone()).stderr(stdio.stderr.clone());
+        })?;
+        let http = HttpCtx::new(lent.http.clone(), jobs.current().clone());
+        let secrets = lent.secrets.clone();
         let limiter = StoreLimiter::new(limits);
-        Self { wasi, table, secrets, jobs, stdio, limiter, meter: Arc::new(Meter::new()) }
+        let runtime = if lent.wasi.has_sockets() { network().cloned() } else { None };
+        let meter = Arc::new(Meter::new(runtime));
+        Ok(Self { wasi, http, table, secrets, jobs, stdio, limiter, meter })
     }
 }
 
@@ -50,7 +61,8 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     bindings::types::add_to_linker::<State, Types>(linker, |state| state)?;
     job::add_to_linker(linker)?;
     log::add_to_linker(linker)?;
-    secrets::add_to_linker(linker)
+    secrets::add_to_linker(linker)?;
+    http::add_to_linker(linker)
 }
 
 /// The contract's `types` has no functions, but is an import all the same.
@@ -65,6 +77,12 @@ impl bindings::types::Host for State {}
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.http.view(&mut self.table)
     }
 }
 

@@ -42,6 +42,7 @@ impl Watch {
             EventKind::Log(record) => self.log(&record),
             EventKind::Usage { unit, amount } => self.used(&unit, amount),
             EventKind::Cancel { phase } => self.cancel(phase),
+            EventKind::GrantRefused { wanted, grant, untold, .. } => self.refused(&wanted, &grant, untold),
             EventKind::Lagged { missed } => {
                 self.console.note(format!("{} {missed} messages were lost", styled(WARNING, "warning:")));
             }
@@ -85,6 +86,17 @@ impl Watch {
         } else if self.console.verbosity() > 0 {
             self.console.complain(&format!("{} {amount} {}", styled(DIM, " used"), text::one_line(unit)));
         }
+    }
+
+    fn refused(&self, wanted: &str, grant: &str, untold: u64) {
+        if self.console.json() {
+            let refused = json!({ "wanted": wanted, "grant": grant, "untold": untold });
+            return self.console.event("grant-refused", &refused);
+        }
+        let (wanted, grant) = (text::one_line(wanted), text::one_line(grant));
+        let more = if untold > 0 { format!(" ({untold} more before)") } else { String::new() };
+        self.console
+            .note(format!("{} {wanted}, without the grant {grant}{more}", styled(WARNING, "refused:")));
     }
 
     fn cancel(&mut self, phase: CancelPhase) {

@@ -26,6 +26,20 @@ pub(crate) struct Sinks {
     pub(crate) host: Arc<EventBus>,
 }
 
+impl Sinks {
+    /// Tells what happened outside of a job.
+    pub(crate) fn emit(&self, kind: impl FnOnce() -> EventKind) {
+        let buses = [&self.plugin, &*self.host];
+        if !buses.iter().any(|bus| bus.is_watched()) {
+            return;
+        }
+        let event = Event { instance: self.instance.clone(), job: "".into(), kind: kind() };
+        for bus in buses {
+            bus.send(event.clone());
+        }
+    }
+}
+
 /// What one call was measured to use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -252,7 +266,8 @@ impl Job {
         self.bus.is_watched() || self.sinks.plugin.is_watched() || self.sinks.host.is_watched()
     }
 
-    fn emit(&self, kind: impl FnOnce() -> EventKind) {
+    /// Tells what happened in this job.
+    pub(crate) fn emit(&self, kind: impl FnOnce() -> EventKind) {
         if !self.is_watched() {
             return;
         }

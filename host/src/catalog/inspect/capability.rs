@@ -27,8 +27,10 @@ pub enum Capability {
     Io,
     /// Files and folders (`wasi:filesystem`).
     Filesystem,
-    /// Sockets and HTTP (`wasi:sockets`, `wasi:http`, `wasi:tls`).
+    /// HTTP requests (`wasi:http`).
     Network,
+    /// Connections and datagrams of any kind, and the addresses of names (`wasi:sockets`).
+    Sockets,
     /// GPUs (`wasi:webgpu` and what it draws on, `wasi:nn`).
     Gpu,
     /// What the host has no capability for.
@@ -49,6 +51,7 @@ impl Capability {
             Capability::Io => "io",
             Capability::Filesystem => "filesystem",
             Capability::Network => "network",
+            Capability::Sockets => "sockets",
             Capability::Gpu => "gpu",
             Capability::Other => "other",
         }
@@ -70,7 +73,8 @@ impl Capability {
             ("wasi:random", _) => Capability::Random,
             ("wasi:io", _) => Capability::Io,
             ("wasi:filesystem", _) => Capability::Filesystem,
-            ("wasi:sockets" | "wasi:http" | "wasi:tls", _) => Capability::Network,
+            ("wasi:http", _) => Capability::Network,
+            ("wasi:sockets", _) => Capability::Sockets,
             (
                 "wasi:webgpu" | "wasi:graphics-context" | "wasi:frame-buffer" | "wasi:surface" | "wasi:nn",
                 _,
@@ -100,6 +104,7 @@ mod tests {
             ("wasi:logging/logging@0.1.0-draft", "log"),
             ("wasi:cli/stdout@0.2.6", "cli"),
             ("wasi:http/outgoing-handler@0.2.6", "network"),
+            ("wasi:sockets/tcp@0.2.6", "sockets"),
             ("wasi:nn/tensor", "gpu"),
             ("wasi:keyvalue/store@0.2.0", "other"),
             ("plain-function", "other"),

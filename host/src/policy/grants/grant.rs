@@ -45,6 +45,16 @@ pub enum Grant {
 }
 
 impl Grant {
+    /// A secret.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-input`, where no secret can have that name.
+    pub fn secret(name: &str) -> Result<Self> {
+        secret_name(name)?;
+        Ok(Grant::Secret(name.to_owned()))
+    }
+
     /// Has a relative path of the machine begin at `base`, for example the folder that a command is run in.
     pub fn rebase(&mut self, base: &Path) {
         if let Grant::Folder(folder) = self {
@@ -61,7 +71,7 @@ impl FromStr for Grant {
             Some(("folder", folder)) => folder.parse().map(Grant::Folder),
             Some(("network", place)) => place.parse().map(Grant::Network),
             Some(("environment", variable)) => variable.parse().map(Grant::Environment),
-            Some(("secret", name)) => secret_name(name).map(|()| Grant::Secret(name.to_owned())),
+            Some(("secret", name)) => Self::secret(name),
             Some(("socket", addresses)) => addresses.parse().map(Grant::Socket),
             None if text == "gpu" => Ok(Grant::Gpu),
             _ => Err(Error::invalid(format!(
@@ -100,10 +110,12 @@ impl From<Grant> for String {
     }
 }
 
+/// The names that secrets can be stored under.
 fn secret_name(name: &str) -> Result<()> {
-    if name.is_empty() || name.contains(|c: char| c.is_control() || c.is_whitespace()) {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
         return Err(Error::invalid(format!(
-            "`{}` cannot be a secret's name; use one without spaces, for example `api-key`",
+            "`{}` cannot be a secret's name; use 1 to 64 characters of [A-Za-z0-9_.-], for example `api-key`",
             name.escape_debug()
         )));
     }

@@ -3,6 +3,7 @@
 mod environment;
 mod folder;
 mod grant;
+mod missing;
 mod network;
 mod socket;
 

@@ -136,6 +136,14 @@ impl Place {
         Some(Self { scheme, host, port: port.unwrap_or(scheme.default_port()) })
     }
 
+    pub(crate) fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The address, where the place is named by one.
     pub(crate) fn address(&self) -> Option<IpAddr> {
         match self.host {
