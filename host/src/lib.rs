@@ -47,10 +47,11 @@ mod value;
 pub use capability::job::CallStats;
 pub use capability::secrets::{Secret, SecretStore, Secrets, SecretsBackend};
 pub use catalog::{
-    Action, ActionRecord, Capability, Change, Changes, Code, Description, Differences, Digest, DigestError,
-    Drift, DriftRecord, Evidence, Export, Inspection, Install, Installer, InstanceMode, Integrity, KeyNumber,
-    LockFile, Locked, MANIFEST_FORMAT, Manifest, Overrides, PublicKey, Resources, Role, Schema, SecretKey,
-    SecretNeed, Signature, Signed, Tool, TrustLevel, TrustedKey, TrustedKeys, Verdict, schema_digest,
+    Action, ActionRecord, Capability, Change, Changes, Code, ConfigPath, Description, Differences, Digest,
+    DigestError, Drift, DriftRecord, Evidence, Export, Inspection, Install, Installer, InstanceMode,
+    Integrity, KeyNumber, LockFile, Locked, MANIFEST_FORMAT, Manifest, Overrides, PublicKey, Resources, Role,
+    Schema, SecretKey, SecretNeed, Signature, Signed, Strictness, Tool, TrustLevel, TrustedKey, TrustedKeys,
+    Verdict, schema_digest,
 };
 pub use engine::EngineOptions;
 pub use error::{

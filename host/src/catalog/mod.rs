@@ -1,6 +1,7 @@
 //! What a component is: its digest, what it imports and exports, what it says of itself, and the schemas that
 //! inputs and configurations are held against.
 
+pub(crate) mod configuration;
 mod description;
 mod digest;
 mod inspect;
@@ -10,6 +11,7 @@ pub(crate) mod name;
 mod schema;
 mod trust;
 
+pub use configuration::{ConfigPath, Strictness};
 pub use description::{Action, Description, InstanceMode, SecretNeed};
 pub(crate) use description::{ActionData, DescriptionData};
 pub use digest::{Digest, DigestError};

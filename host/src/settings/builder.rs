@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::environment::{self, Environment};
+use super::environment::Environment;
 use super::file::SettingsFile;
 use super::layer::Layer;
 use super::origin::{Origin, Setting};

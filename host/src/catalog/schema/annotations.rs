@@ -1,13 +1,13 @@
 //! What a configuration's schema says of its fields beyond their form: what hangs on them, and whether the plugin
 //! can tell which values they may have.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::Schema;
 use super::graph::{Graph, escape, violation};
-use super::refs::{self, Anchors};
-use super::{MAX_PATTERN_BYTES, Schema};
+use super::walk::{Walk, item};
 use crate::error::Violation;
 
 /// Names the resource that hangs on a field, and on what is within it.
@@ -33,7 +33,7 @@ impl Schema {
     /// [`INSTANCE`].
     pub(crate) fn reload_triggers(&self, old: &Value, new: &Value) -> BTreeSet<String> {
         let Some(difference) = Difference::between(Some(old), Some(new)) else { return BTreeSet::new() };
-        let mut walk = Walk { schema: self, patterns: HashMap::new() };
+        let mut walk = Walk::new(self);
         let mut triggers = BTreeSet::new();
         let mut open = vec![(self.as_json(), &difference)];
         let mut steps = 0;
@@ -47,12 +47,13 @@ impl Schema {
             if let Some(resource) = schema.get(RELOAD).and_then(Value::as_str) {
                 triggers.insert(resource.to_owned());
             }
-            open.extend(walk.same(schema).map(|next| (next, changed)));
+            open.extend(walk.same(schema).map(|(_, next)| (next, changed)));
             for (name, changed) in &changed.fields {
                 open.extend(walk.field(schema, name).into_iter().map(|next| (next, changed)));
             }
             for (index, changed) in &changed.items {
-                open.extend(item(schema, *index).map(|next| (next, changed)));
+                let item = item(schema, *index).chain(schema.get("contains"));
+                open.extend(item.map(|next| (next, changed)));
             }
         }
         triggers
@@ -61,7 +62,7 @@ impl Schema {
     /// The JSON pointers of the fields of which the plugin tells the choices, with an asterisk for each index or name
     /// that is not fixed. At most 256, each of at most 1 KiB.
     pub(crate) fn option_fields(&self) -> BTreeSet<String> {
-        let walk = Walk { schema: self, patterns: HashMap::new() };
+        let walk = Walk::new(self);
         let mut fields = BTreeSet::new();
         let mut places = vec![Place { schema: self.as_json(), parent: None, segment: None }];
         let mut next = 0;
@@ -79,7 +80,7 @@ impl Schema {
             {
                 fields.insert(pointer);
             }
-            let same = walk.same(object).map(|schema| (schema, None));
+            let same = walk.same(object).map(|(_, schema)| (schema, None));
             let within = children(object).map(|(segment, schema)| (schema, Some(segment)));
             for (schema, segment) in same.chain(within) {
                 if places.len() < MAX_PLACES {
@@ -157,72 +158,6 @@ fn fields(value: Option<&Value>) -> Option<&Map<String, Value>> {
 
 fn items(value: Option<&Value>) -> &[Value] {
     value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
-/// Finds the schemas that apply to a value and to its children.
-struct Walk<'a> {
-    schema: &'a Schema,
-    /// Those of `patternProperties`, compiled when they are first needed.
-    patterns: HashMap<&'a str, Option<jsonschema::Validator>>,
-}
-
-impl<'a> Walk<'a> {
-    /// The schemas that apply to the same value.
-    fn same(&self, schema: &'a Map<String, Value>) -> impl Iterator<Item = &'a Value> + use<'a> {
-        let (root, anchors): (&'a Value, &'a Anchors) = (&self.schema.0.json, &self.schema.0.bounds.anchors);
-        let referred = ["$ref", "$dynamicRef", "$recursiveRef"].into_iter().filter_map(move |keyword| {
-            let reference = schema.get(keyword)?.as_str()?;
-            refs::resolve(root, anchors, reference).map(|(schema, _)| schema)
-        });
-        let listed = ["allOf", "anyOf", "oneOf"]
-            .into_iter()
-            .filter_map(|keyword| schema.get(keyword)?.as_array())
-            .flatten();
-        let conditional = ["if", "then", "else"].into_iter().filter_map(|keyword| schema.get(keyword));
-        let dependent = ["dependentSchemas", "dependencies"]
-            .into_iter()
-            .filter_map(|keyword| schema.get(keyword)?.as_object())
-            .flat_map(Map::values);
-        referred.chain(listed).chain(conditional).chain(dependent)
-    }
-
-    /// The schemas that apply to the property of this name.
-    fn field(&mut self, schema: &'a Map<String, Value>, name: &str) -> Vec<&'a Value> {
-        let by_name = |keyword: &str| schema.get(keyword).and_then(Value::as_object);
-        let mut found: Vec<_> = by_name("properties").and_then(|all| all.get(name)).into_iter().collect();
-        for (pattern, schema) in by_name("patternProperties").into_iter().flatten() {
-            if self.matches(pattern, name) {
-                found.push(schema);
-            }
-        }
-        if found.is_empty() {
-            let others = ["additionalProperties", "unevaluatedProperties"];
-            found.extend(others.into_iter().filter_map(|keyword| schema.get(keyword)));
-        }
-        found
-    }
-
-    fn matches(&mut self, pattern: &'a str, name: &str) -> bool {
-        let compiled = self.patterns.entry(pattern).or_insert_with(|| {
-            jsonschema::options()
-                .offline()
-                .with_pattern_options(jsonschema::PatternOptions::regex().size_limit(MAX_PATTERN_BYTES))
-                .build(&serde_json::json!({ "pattern": pattern }))
-                .ok()
-        });
-        compiled.as_ref().is_some_and(|compiled| compiled.is_valid(&Value::from(name)))
-    }
-}
-
-/// The schemas that apply to the item with this index.
-fn item(schema: &Map<String, Value>, index: usize) -> impl Iterator<Item = &Value> {
-    let by_index =
-        |keyword: &str| schema.get(keyword).and_then(Value::as_array).and_then(|all| all.get(index));
-    // Before 2020-12 `items` could be a list, with `additionalItems` for the rest.
-    let own = by_index("prefixItems").or_else(|| by_index("items"));
-    let others = ["items", "additionalItems", "unevaluatedItems"];
-    let others = others.into_iter().filter_map(|keyword| schema.get(keyword)).filter(move |_| own.is_none());
-    own.into_iter().chain(others).chain(schema.get("contains"))
 }
 
 /// The schemas that apply to children, each with the part of the pointer that leads there.

@@ -210,6 +210,6 @@ pub(super) fn violation(pointer: &str, message: impl Into<String>) -> Violation 
 }
 
 /// A name as a part of a JSON pointer.
-pub(super) fn escape(name: &str) -> String {
+pub(in crate::catalog) fn escape(name: &str) -> String {
     if name.contains(['~', '/']) { name.replace('~', "~0").replace('/', "~1") } else { name.to_owned() }
 }

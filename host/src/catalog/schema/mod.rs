@@ -7,10 +7,13 @@ mod annotations;
 mod bounds;
 mod defaults;
 mod graph;
+mod place;
 mod refs;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod violations;
+mod walk;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +25,9 @@ use serde_json::Value;
 use crate::error::{Error, Result, Violation};
 pub(crate) use annotations::INSTANCE;
 use bounds::{Bounds, MAX_DEPTH};
+pub(super) use graph::escape;
+pub(super) use place::Places;
+pub(super) use violations::NO_SUCH_FIELD;
 
 /// The longest text of a schema that is read.
 const MAX_TEXT: usize = 1 << 20;

@@ -16,6 +16,9 @@ const MAX_VIOLATIONS: usize = 100;
 const MAX_VALUE_CHARS: usize = 120;
 const MAX_MESSAGE_CHARS: usize = 400;
 
+/// What is said of a field that the schema does not know.
+pub(in crate::catalog) const NO_SUCH_FIELD: &str = "there is no such field in the schema";
+
 /// Alternatives within alternatives are looked into this deep.
 const MAX_NESTING: usize = 16;
 
@@ -81,7 +84,7 @@ impl Found {
             }
             Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
                 for name in unexpected {
-                    self.push(child(at, name), || "there is no such field in the schema".into());
+                    self.push(child(at, name), || NO_SUCH_FIELD.into());
                 }
             }
             Kind::AnyOf { context } | Kind::OneOfNotValid { context } if nesting < MAX_NESTING => {
@@ -159,7 +162,7 @@ fn is_child(parent: &str, pointer: &str) -> bool {
 }
 
 /// The pointer of a field of the value at `pointer`.
-fn child(pointer: &str, name: &str) -> String {
+pub(super) fn child(pointer: &str, name: &str) -> String {
     format!("{pointer}/{}", cut(escape(name), MAX_VALUE_CHARS))
 }
 
