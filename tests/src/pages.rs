@@ -3,6 +3,9 @@
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+#[doc = include_str!("../../docs/configuration.md")]
+mod configuration {}
+
 #[doc = include_str!("../../docs/embedding.md")]
 mod embedding {}
 

@@ -68,6 +68,15 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The settings that hold in the current folder; see [`SettingsBuilder::load`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`SettingsBuilder::load`].
+    pub fn find() -> Result<Self> {
+        Self::builder().load()
+    }
+
     /// Gathers settings from the environment and the current folder, unless it is told otherwise.
     pub fn builder() -> SettingsBuilder {
         SettingsBuilder::default()

@@ -379,3 +379,22 @@ fn what_an_application_gives_is_held_to_the_same_rules() {
     assert!(!settings.drift_detection());
     assert_eq!(settings.secrets().unwrap().scope(), "default");
 }
+
+#[test]
+fn the_page_for_operators_has_every_setting_and_its_example_is_one() {
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md")).unwrap();
+    let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let settings = load(example).unwrap();
+    assert_eq!(settings.plugin("fetch").unwrap().grants.iter().count(), 2);
+    let row =
+        |name: &str| page.lines().any(|line| line.starts_with('|') && line.contains(&format!("`{name}`")));
+    for (key, ..) in settings.origins() {
+        if key.contains('.') {
+            continue;
+        }
+        assert!(row(&key), "{key}");
+        let variable = format!("CJM_{}", key.replace('-', "_").to_uppercase());
+        assert!(row(&variable), "{variable}");
+    }
+}
