@@ -6,7 +6,7 @@
 mod changes;
 mod format;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod validate;
 
 use std::collections::BTreeMap;

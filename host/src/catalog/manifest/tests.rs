@@ -46,6 +46,15 @@ fn data() -> DescriptionData {
     }
 }
 
+/// The manifest of a plugin of this name and version, of which these are the bytes.
+pub(crate) fn sample(name: &str, version: &str, bytes: &[u8]) -> Manifest {
+    let data = DescriptionData { name: name.into(), version: version.into(), ..data() };
+    let installer = Installer { name: "cjm-ctl".into(), version: Version::new(0, 1, 0) };
+    let install =
+        Install::now(name, Digest::of(bytes), &format!("https://example.org/{name}.wasm"), installer);
+    Manifest::new(&described(data), &inspection(COMPONENT), install)
+}
+
 fn described(data: DescriptionData) -> Description {
     Description::new("it", data).unwrap()
 }
