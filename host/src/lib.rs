@@ -48,10 +48,11 @@ pub use capability::job::CallStats;
 pub use capability::secrets::{Secret, SecretStore, Secrets, SecretsBackend};
 pub use catalog::{
     Action, ActionRecord, Capability, Change, Changes, Code, ConfigPath, Description, Differences, Digest,
-    DigestError, Drift, DriftRecord, Evidence, Export, Fetched, Found, Inspection, Install, Installer,
-    InstanceMode, Integrity, KeyNumber, LockFile, Locked, MANIFEST_FORMAT, Manifest, Overrides, PluginFolder,
-    Problem, PublicKey, Resources, Role, Scan, Schema, SecretKey, SecretNeed, Signature, Signed, Staged,
-    Stored, Strictness, Tool, TrustLevel, TrustedKey, TrustedKeys, Verdict, View, fetch, schema_digest,
+    DigestError, Drift, DriftRecord, Evidence, Export, FetchProgress, Fetched, Found, Inspection, Install,
+    Installer, InstanceMode, Integrity, KeyNumber, LockFile, Locked, MANIFEST_FORMAT, Manifest, Overrides,
+    PluginFolder, Problem, PublicKey, Resources, Role, Scan, Schema, SecretKey, SecretNeed, Signature,
+    Signed, Staged, Stored, Strictness, Tool, TrustLevel, TrustedKey, TrustedKeys, Verdict, View, fetch,
+    schema_digest,
 };
 pub use engine::EngineOptions;
 pub use error::{

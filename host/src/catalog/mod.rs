@@ -18,7 +18,7 @@ pub(crate) use description::{ActionData, DescriptionData};
 pub use digest::{Digest, DigestError};
 pub use inspect::{Capability, Export, Inspection, Role, Tool};
 pub(crate) use inspect::{MAX_COMPONENT_BYTES, inspect};
-pub use install::{Fetched, Found, PluginFolder, Problem, Scan, Staged, Stored, View, fetch};
+pub use install::{FetchProgress, Fetched, Found, PluginFolder, Problem, Scan, Staged, Stored, View, fetch};
 pub use lock::{LockFile, Locked};
 pub use manifest::{
     ActionRecord, Change, Changes, Code, Differences, Drift, DriftRecord, FORMAT as MANIFEST_FORMAT, Install,

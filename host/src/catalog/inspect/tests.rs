@@ -41,7 +41,7 @@ fn tells_what_a_plugin_is_without_running_it() {
             "imports": {
                 "job": ["cjm:plugin/job@0.1.0"],
                 "cli": ["wasi:cli/stdout@0.2.6", "wasi:cli/environment@0.2.6"],
-                "network": ["wasi:sockets/tcp@0.2.6"],
+                "sockets": ["wasi:sockets/tcp@0.2.6"],
             },
             "exports": [
                 { "name": "cjm:plugin/plugin@0.1.0", "role": "plugin" },

@@ -36,7 +36,7 @@ use crate::error::{Error, Result};
 use crate::file::{self, Access, FileLock};
 
 pub use change::Staged;
-pub use fetch::{Fetched, fetch};
+pub use fetch::{FetchProgress, Fetched, fetch};
 use layout::Unfinished;
 pub use scan::{Found, Problem, Scan, Stored};
 

@@ -269,7 +269,7 @@ fn what_is_no_json_or_too_large_is_said_so() {
     let text = manifest().to_text().unwrap();
     for end in (0..text.len() - 1).step_by(7) {
         assert!(said(&text[..end]).contains("not well-formed JSON, or was cut"), "{end}");
-        assert!(Manifest::parse("a.json", text[..end].as_bytes()).is_err());
+        assert!(Manifest::parse("a.json", &text.as_bytes()[..end]).is_err());
     }
     assert!(said(&" ".repeat(MAX_BYTES as usize + 1)).contains("at most"));
     let twice = text.replacen("\"format\": \"2.0\",", "\"format\": \"2.0\", \"format\": \"2.0\",", 1);
@@ -341,6 +341,7 @@ fn an_upgrade_says_what_changes() {
              + configuration field temperature\n\
              - configuration field beam\n\
              ~ configuration field model\n\
+             + capability sockets\n\
              ~ capability network\n\
              + import wasi:http/outgoing-handler\n\
              + import wasi:sockets/tcp\n\
@@ -352,7 +353,7 @@ fn an_upgrade_says_what_changes() {
     let json = serde_json::to_value(&changes).unwrap();
     assert_eq!(json["version"], json!({ "from": "1.2.3", "to": "2.0.0" }));
     assert_eq!(json["actions"], json!({ "added": ["translate"], "changed": ["transcribe"] }));
-    assert_eq!(json["capabilities"], json!({ "changed": ["network"] }));
+    assert_eq!(json["capabilities"], json!({ "added": ["sockets"], "changed": ["network"] }));
     assert_eq!(json.get("roles"), None);
 }
 

@@ -11,7 +11,7 @@ use ureq::http::{Response, StatusCode, Uri};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Proxy};
 
-use super::{Fetched, Progress, cancelled};
+use super::{FetchProgress, Fetched, cancelled};
 use crate::catalog::inspect::MAX_COMPONENT_BYTES;
 use crate::catalog::trust::Signature;
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ impl Client {
         Self { proxy, roots }
     }
 
-    pub(super) fn fetch(&self, address: &str, progress: &mut Progress<'_>) -> Result<Fetched> {
+    pub(super) fn fetch(&self, address: &str, progress: &mut FetchProgress<'_>) -> Result<Fetched> {
         let source = without_user(address);
         let uri: Uri = address.parse().map_err(|error| {
             Error::invalid(format!("`{source}` is no address that can be fetched: {error}"))
@@ -113,7 +113,7 @@ fn read(
     response: &mut Response<Body>,
     source: &str,
     limit: usize,
-    progress: &mut Progress<'_>,
+    progress: &mut FetchProgress<'_>,
 ) -> Result<Vec<u8>> {
     let total = header(response, CONTENT_LENGTH).and_then(|length| length.parse().ok());
     if total.is_some_and(|total: u64| total > limit as u64) {

@@ -26,7 +26,7 @@ pub struct Fetched {
 
 /// Told how far a download is: the bytes that have arrived, and how many there will be where the server says so. With
 /// [`ControlFlow::Break`] the download ends, and [`fetch`] with `cancelled`.
-pub type Progress<'a> = dyn FnMut(u64, Option<u64>) -> ControlFlow<()> + 'a;
+pub type FetchProgress<'a> = dyn FnMut(u64, Option<u64>) -> ControlFlow<()> + 'a;
 
 /// Fetches a component from a path or an `http(s)` address, and the signature at the same place with `.sig` after the
 /// file's name, if there is one.
@@ -39,7 +39,7 @@ pub type Progress<'a> = dyn FnMut(u64, Option<u64>) -> ControlFlow<()> + 'a;
 ///
 /// `transient` where another attempt may succeed; `cancelled` where `progress` says so; `invalid-input` where the
 /// source is wrong, is too large, or answers with something else than a file.
-pub fn fetch(source: &str, progress: &mut Progress<'_>) -> Result<Fetched> {
+pub fn fetch(source: &str, progress: &mut FetchProgress<'_>) -> Result<Fetched> {
     match source.split_once("://") {
         Some((scheme, _)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
             http::Client::new().fetch(source, progress)
@@ -52,7 +52,7 @@ pub fn fetch(source: &str, progress: &mut Progress<'_>) -> Result<Fetched> {
     }
 }
 
-fn read(source: &str, progress: &mut Progress<'_>) -> Result<Fetched> {
+fn read(source: &str, progress: &mut FetchProgress<'_>) -> Result<Fetched> {
     let path = Path::new(source);
     let meta = std::fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
     if !meta.is_file() {
