@@ -54,7 +54,7 @@ impl FileStore {
         self.make_dir()?;
         let _lock = self.lock()?;
         let text = self.read()?;
-        let mut secrets = self.secrets(&text)?;
+        let mut secrets = self.secrets(text.as_ref())?;
         let encoded = Zeroizing::new(STANDARD.encode(value.expose()));
         secrets.insert(name, &encoded);
         self.write(secrets)
@@ -62,21 +62,22 @@ impl FileStore {
 
     pub(super) fn get(&self, name: &str) -> Result<Option<Secret>> {
         let text = self.read()?;
-        self.secrets(&text)?.get(name).map(|encoded| self.decode(name, encoded)).transpose()
+        self.secrets(text.as_ref())?.get(name).map(|encoded| self.decode(name, encoded)).transpose()
     }
 
     pub(super) fn list(&self) -> Result<Vec<String>> {
         let text = self.read()?;
-        Ok(self.secrets(&text)?.into_keys().map(str::to_owned).collect())
+        Ok(self.secrets(text.as_ref())?.into_keys().map(str::to_owned).collect())
     }
 
     pub(super) fn delete(&self, name: &str) -> Result<bool> {
-        if !self.path.exists() {
+        // Without a file there may be no folder for the lock either.
+        if self.read()?.is_none() {
             return Ok(false);
         }
         let _lock = self.lock()?;
         let text = self.read()?;
-        let mut secrets = self.secrets(&text)?;
+        let mut secrets = self.secrets(text.as_ref())?;
         if secrets.remove(name).is_none() {
             return Ok(false);
         }
@@ -85,7 +86,7 @@ impl FileStore {
 
     pub(super) fn granted<'a>(&self, names: impl Iterator<Item = &'a str>) -> Result<Secrets> {
         let text = self.read()?;
-        let secrets = self.secrets(&text)?;
+        let secrets = self.secrets(text.as_ref())?;
         names
             .filter_map(|name| {
                 let encoded = secrets.get(name)?;
@@ -94,12 +95,12 @@ impl FileStore {
             .collect()
     }
 
-    /// The file's text; empty where there is no file.
-    fn read(&self) -> Result<Zeroizing<Vec<u8>>> {
+    /// The file's text; none where there is no file.
+    fn read(&self) -> Result<Option<Zeroizing<Vec<u8>>>> {
         let failed = |error| Error::io("read the secrets in", &self.path, &error);
         let mut file = match File::open(&self.path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Zeroizing::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
         // Of the open file, so that it cannot be exchanged in between.
@@ -113,14 +114,12 @@ impl FileStore {
         // Filled in place: a buffer that grows leaves copies behind.
         let mut text = Zeroizing::new(vec![0; length]);
         file.read_exact(&mut text).map_err(failed)?;
-        Ok(text)
+        Ok(Some(text))
     }
 
     /// The secrets in a file's text, encoded. What the parser has to say is not repeated: it may quote a value.
-    fn secrets<'t>(&self, text: &'t [u8]) -> Result<BTreeMap<&'t str, &'t str>> {
-        if text.is_empty() && !self.path.exists() {
-            return Ok(BTreeMap::new());
-        }
+    fn secrets<'t>(&self, text: Option<&'t Zeroizing<Vec<u8>>>) -> Result<BTreeMap<&'t str, &'t str>> {
+        let Some(text) = text else { return Ok(BTreeMap::new()) };
         let content: Content<'t> = serde_json::from_slice(text)
             .map_err(|error| self.damaged(&format!("line {}, column {}", error.line(), error.column())))?;
         if content.format != FORMAT {
@@ -227,7 +226,6 @@ fn check_private(_wanted: &str, _path: &Path, _metadata: &fs::Metadata) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::name::shown;
     use crate::error::Category;
 
     fn store() -> (tempfile::TempDir, FileStore) {
@@ -364,9 +362,10 @@ mod tests {
     }
 
     #[test]
-    fn writers_at_the_same_time_lose_nothing() {
+    fn writers_at_the_same_time_lose_nothing_and_disturb_no_reader() {
         let (_dir, store) = store();
         std::thread::scope(|scope| {
+            scope.spawn(|| while store.list().unwrap().len() < 40 {});
             for writer in 0..4 {
                 let store = &store;
                 scope.spawn(move || {
