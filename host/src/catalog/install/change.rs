@@ -102,7 +102,7 @@ impl PluginFolder {
     }
 
     /// Removes a plugin: its component, signature, manifest, and its entry in the lock file. `name` is that of its
-    /// files, too.
+    /// files, without `.wasm`.
     ///
     /// Waits and fails as [`commit`](Self::commit) does.
     pub fn remove(&self, name: &str) -> Result<()> {
@@ -146,7 +146,12 @@ impl PluginFolder {
 
     /// Takes the folder's lock, finishes what was left, and looks whether the plugin's files can be put in place.
     pub(super) fn begin(&self, name: &str) -> Result<FileLock> {
-        name::check_name("a plugin", name)?;
+        if !layout::is_stem(name) {
+            return Err(Error::invalid(format!(
+                "`{}` is not a name that a file can have here",
+                name::shown(name)
+            )));
+        }
         file::create_dir(&self.dir, Access::Shared)
             .map_err(|error| Error::io("make the plugins folder", &self.dir, &error))?;
         let guard = self.take()?;

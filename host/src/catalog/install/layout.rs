@@ -1,5 +1,7 @@
 //! How files in the plugins folder are called.
 
+use crate::catalog::name;
+
 /// Held by whoever reads or changes the folder.
 pub(super) const LOCK: &str = ".lock";
 
@@ -27,6 +29,12 @@ pub(super) fn manifest(stem: &str) -> String {
 /// The signature beside a component.
 pub(super) fn signature(file: &str) -> String {
     format!("{file}.sig")
+}
+
+/// Whether a component can be called so but for its extension. What is installed has a plugin's name; what is dropped in
+/// may have any.
+pub(super) fn is_stem(name: &str) -> bool {
+    name::is_component_file(&component(name))
 }
 
 /// What comes before `.wasm`.
@@ -59,24 +67,30 @@ pub(super) fn trash(name: &str) -> String {
     format!("{TRASH}{name}")
 }
 
-/// Something in between, with the plugin's name as it stands there; nobody has looked at that name yet.
+/// Something in between.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Unfinished {
     /// Files that are incomplete or no longer needed, under their whole name.
     Leftover(String),
-    /// A complete installation.
+    /// A complete installation of the plugin of this name.
     Ready(String),
-    /// A removal.
+    /// The removal of the plugin of this name.
     Removing(String),
 }
 
 impl Unfinished {
+    /// What a file of this name is; none for what nobody here makes.
     pub(super) fn of(file: &str) -> Option<Self> {
-        if file.starts_with(STAGING) || file.starts_with(TRASH) {
-            return Some(Self::Leftover(file.to_owned()));
+        let name = |prefix| file.strip_prefix(prefix).filter(|name| is_stem(name)).map(str::to_owned);
+        let leftover = || name(STAGING).or_else(|| name(TRASH)).map(|_| Self::Leftover(file.to_owned()));
+        name(READY).map(Self::Ready).or_else(|| name(REMOVING).map(Self::Removing)).or_else(leftover)
+    }
+
+    /// The plugin that is in between, where one is.
+    pub(super) fn plugin(&self) -> Option<&str> {
+        match self {
+            Self::Leftover(_) => None,
+            Self::Ready(name) | Self::Removing(name) => Some(name),
         }
-        let ready = || file.strip_prefix(READY).map(|name| Self::Ready(name.to_owned()));
-        let removing = || file.strip_prefix(REMOVING).map(|name| Self::Removing(name.to_owned()));
-        ready().or_else(removing)
     }
 }

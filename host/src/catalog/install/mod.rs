@@ -30,8 +30,9 @@ mod verify;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::lock::LockFile;
+use super::lock::{LockFile, Remembered};
 use crate::error::{Error, Result};
 use crate::file::{self, Access, FileLock};
 
@@ -40,11 +41,15 @@ pub use fetch::{FetchProgress, Fetched, fetch};
 use layout::Unfinished;
 pub use scan::{Found, Problem, Scan, Stored};
 
+/// How often a folder is looked at again because an installer died meanwhile.
+const ATTEMPTS: usize = 5;
+
 /// A folder of plugins, and the lock file that goes with it.
 #[derive(Debug, Clone)]
 pub struct PluginFolder {
     dir: PathBuf,
     lock: PathBuf,
+    remembered: Remembered,
 }
 
 /// The folder as it is for as long as this is held: installers wait for it to be dropped.
@@ -55,7 +60,7 @@ pub struct View {
     folder: PluginFolder,
     /// The folder without symbolic links, to tell what leads out of it.
     real: PathBuf,
-    lock: Result<LockFile>,
+    lock: Result<Arc<LockFile>>,
     /// Names of plugins that an interrupted installation or removal left in between, and why they still are.
     unsettled: Vec<(String, Error)>,
     _guard: Option<FileLock>,
@@ -64,7 +69,7 @@ pub struct View {
 impl PluginFolder {
     /// Opens a folder, making it where it is missing, and finishes what an interrupted installation or removal left.
     pub fn open(dir: impl Into<PathBuf>, lock: impl Into<PathBuf>) -> Result<Self> {
-        let folder = Self { dir: dir.into(), lock: lock.into() };
+        let folder = Self { dir: dir.into(), lock: lock.into(), remembered: Remembered::default() };
         file::create_dir(&folder.dir, Access::Shared)
             .map_err(|error| Error::io("make the plugins folder", &folder.dir, &error))?;
         folder.view()?;
@@ -87,20 +92,32 @@ impl PluginFolder {
     ///
     /// Where the folder is not there or cannot be read: it is then unknown what is in it.
     pub fn view(&self) -> Result<View> {
-        let mut guard = self.share()?;
-        let mut unsettled = Vec::new();
-        if !self.unfinished()?.is_empty() {
-            // To finish takes the lock for itself; somebody may do it first.
+        let mut unsettled: Vec<(String, Error)> = Vec::new();
+        for attempt in 0..ATTEMPTS {
+            let guard = self.share()?;
+            let unfinished = self.unfinished()?;
+            let known = |name: &str| unsettled.iter().any(|(unsettled, _)| unsettled == name);
+            let done = unfinished.iter().filter_map(Unfinished::plugin).all(known);
+            // What is merely left over is cleared up once, if it can be.
+            if unfinished.is_empty() || (done && attempt > 0) {
+                return self.view_under(guard, unsettled);
+            }
+            // To finish takes the lock for itself; somebody else may do it first, or leave the next thing unfinished.
             drop(guard);
             unsettled = self.settle_all();
-            guard = self.share()?;
         }
-        self.view_under(guard, unsettled)
+        Err(Error::Transient {
+            message: format!(
+                "installers keep changing the plugins folder {}, and end before they are done; try again later",
+                self.dir.display()
+            ),
+            retry_after: None,
+        })
     }
 
     fn view_under(&self, guard: Option<FileLock>, unsettled: Vec<(String, Error)>) -> Result<View> {
         let real = self.dir.canonicalize().map_err(|error| self.unreadable(&error))?;
-        let lock = LockFile::read(&self.lock);
+        let lock = self.remembered.read(&self.lock);
         Ok(View { folder: self.clone(), real, lock, unsettled, _guard: guard })
     }
 
@@ -152,6 +169,6 @@ impl PluginFolder {
 impl View {
     /// What is installed, as the lock file has it.
     pub fn lock(&self) -> Result<&LockFile> {
-        self.lock.as_ref().map_err(Error::clone)
+        self.lock.as_deref().map_err(Error::clone)
     }
 }

@@ -28,7 +28,11 @@ impl PluginFolder {
         match self.take() {
             Ok(_guard) => self.settle_locked(),
             // Without the lock, nothing that is unfinished can be finished.
-            Err(error) => self.unsettled_names().into_iter().map(|name| (name, error.clone())).collect(),
+            Err(error) => {
+                let left = self.unfinished().unwrap_or_default();
+                let names = left.iter().filter_map(Unfinished::plugin);
+                names.map(|name| (name.to_owned(), unsettled(name, &error))).collect()
+            }
         }
     }
 
@@ -36,16 +40,15 @@ impl PluginFolder {
     pub(super) fn settle_locked(&self) -> Vec<(String, Error)> {
         let mut left = Vec::new();
         for unfinished in self.unfinished().unwrap_or_default() {
-            match unfinished {
-                Unfinished::Leftover(file) => {
+            let Some(name) = unfinished.plugin() else {
+                if let Unfinished::Leftover(file) = unfinished {
                     // It is in nobody's way; the next one tries again.
                     let _ = delete(&self.dir.join(file));
                 }
-                Unfinished::Ready(name) | Unfinished::Removing(name) => {
-                    if let Err(error) = self.settle(&name) {
-                        left.push((name.clone(), unsettled(&name, &error)));
-                    }
-                }
+                continue;
+            };
+            if let Err(error) = self.settle(name) {
+                left.push((name.to_owned(), unsettled(name, &error)));
             }
         }
         left
@@ -67,7 +70,6 @@ impl PluginFolder {
 
     /// Settles one plugin; none where there was nothing to settle.
     fn settle(&self, name: &str) -> Result<Option<Settled>> {
-        name::check_name("a plugin", name)?;
         let there = |file: String| fs::symlink_metadata(self.dir.join(file)).is_ok();
         if there(layout::ready(name)) {
             return self.settle_install(name).map(Some);
@@ -159,15 +161,6 @@ impl PluginFolder {
         // Out of sight, it is in nobody's way; the next one tries again.
         let _ = delete(&trash);
         Ok(())
-    }
-
-    fn unsettled_names(&self) -> Vec<String> {
-        let names =
-            self.unfinished().unwrap_or_default().into_iter().filter_map(|unfinished| match unfinished {
-                Unfinished::Ready(name) | Unfinished::Removing(name) => Some(name),
-                Unfinished::Leftover(_) => None,
-            });
-        names.collect()
     }
 }
 

@@ -7,8 +7,8 @@
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -65,11 +65,14 @@ struct Wire {
 impl LockFile {
     /// Reads a lock file. One that is not there is an empty one; one that was cut or altered is an error.
     pub fn read(path: &Path) -> Result<Self> {
-        let failed = |error: io::Error| Error::io("read the lock file", path, &error);
-        match file::read_if_there(path, MAX_BYTES).map_err(failed)? {
+        match Self::bytes(path)? {
             Some(bytes) => Self::parse(path, &bytes),
             None => Ok(Self { path: path.to_path_buf(), plugins: BTreeMap::new() }),
         }
+    }
+
+    fn bytes(path: &Path) -> Result<Option<Vec<u8>>> {
+        file::read_if_there(path, MAX_BYTES).map_err(|error| Error::io("read the lock file", path, &error))
     }
 
     fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
@@ -81,21 +84,24 @@ impl LockFile {
             ))
         };
         let text = std::str::from_utf8(bytes).map_err(|_| refused("it is not text".into()))?;
-        let table: toml::Table =
-            toml::from_str(text).map_err(|error| refused(format!("it is not TOML: {}", said(&error))))?;
-        // Looked at before all else: of another version nothing else can be judged.
-        match table.get("version") {
-            Some(toml::Value::Integer(VERSION)) => {}
-            Some(other) => {
-                return Err(Error::invalid(format!(
-                    "the lock file {} has version {other}; this host reads {VERSION}: update the host, or delete \
-                     the file and install the plugins again",
-                    path.display()
-                )));
+        let wire = match toml::from_str::<Wire>(text) {
+            Ok(wire) if wire.version == VERSION => wire,
+            parsed => {
+                // Of another version nothing else can be judged.
+                let version = toml::from_str::<toml::Table>(text)
+                    .map_err(|error| refused(format!("it is not TOML: {}", said(&error))))?
+                    .remove("version");
+                return Err(match (version, parsed) {
+                    (None, _) => refused("it has no `version`: it was cut, or is no lock file".into()),
+                    (Some(toml::Value::Integer(VERSION)), Err(error)) => refused(said(&error)),
+                    (Some(other), _) => Error::invalid(format!(
+                        "the lock file {} has version {other}; this host reads {VERSION}: update the host, or \
+                         delete the file and install the plugins again",
+                        path.display()
+                    )),
+                });
             }
-            None => return Err(refused("it has no `version`: it was cut, or is no lock file".into())),
-        }
-        let wire: Wire = toml::from_str(text).map_err(|error| refused(said(&error)))?;
+        };
         let mut lock = Self { path: path.to_path_buf(), plugins: BTreeMap::new() };
         for plugin in wire.plugins {
             check(&plugin).map_err(|error| refused(error.to_string()))?;
@@ -181,6 +187,27 @@ impl LockFile {
                 name::shown(name)
             ))),
         }
+    }
+}
+
+/// What a lock file's text was found to mean: it is read for every plugin that is loaded, and rarely changes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remembered(Arc<Mutex<Option<(Vec<u8>, Arc<LockFile>)>>>);
+
+impl Remembered {
+    /// Reads the file, and parses it only where it is not what it was the last time.
+    pub(crate) fn read(&self, path: &Path) -> Result<Arc<LockFile>> {
+        let Some(bytes) = LockFile::bytes(path)? else { return LockFile::read(path).map(Arc::new) };
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, lock)) = &*last
+            && *known == bytes
+            && lock.path == path
+        {
+            return Ok(lock.clone());
+        }
+        let lock = Arc::new(LockFile::parse(path, &bytes)?);
+        *last = Some((bytes, lock.clone()));
+        Ok(lock)
     }
 }
 

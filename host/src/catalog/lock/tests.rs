@@ -176,3 +176,20 @@ fn no_cut_passes_as_another_lock_unless_it_loses_a_plugin_whole() {
         }
     }
 }
+
+#[test]
+fn what_is_remembered_is_what_the_file_says() {
+    let (_dir, path) = folder();
+    let remembered = Remembered::default();
+    assert_eq!(remembered.read(&path).unwrap().iter().count(), 0);
+    for name in ["a", "b"] {
+        LockFile::edit(&path, |lock| lock.insert(plugin(name))).unwrap();
+        for _ in 0..2 {
+            assert_eq!(*remembered.read(&path).unwrap(), LockFile::read(&path).unwrap());
+        }
+    }
+    fs::write(&path, "damaged").unwrap();
+    assert!(remembered.read(&path).is_err() && remembered.read(&path).is_err());
+    fs::remove_file(&path).unwrap();
+    assert_eq!(remembered.read(&path).unwrap().iter().count(), 0);
+}

@@ -120,9 +120,11 @@ fn what_was_dropped_in_can_be_replaced_and_removed() {
     place.drop_in("fox.wasm", b"by hand");
     place.folder.commit(&staged("fox", "1.0.0", b"one")).unwrap();
     assert_eq!(place.folder.read("fox.wasm").unwrap().bytes, b"one");
-    place.drop_in("owl.wasm", b"by hand");
-    place.folder.remove("owl").unwrap();
-    assert_eq!(State::of(&place.folder, "owl"), State::absent());
+    for name in ["owl", "owl 1.2"] {
+        place.drop_in(&layout::component(name), b"by hand");
+        place.folder.remove(name).unwrap();
+        assert_eq!(State::of(&place.folder, name), State::absent());
+    }
 }
 
 #[test]
@@ -135,6 +137,8 @@ fn what_does_not_belong_together_is_not_installed() {
     other_file.manifest.install.file = "owl.wasm".into();
     let mut hostile = good.clone();
     hostile.manifest.code.name = "../fox".into();
+    let mut dotted = good.clone();
+    dotted.manifest.code.name = "fox.1".into();
     for (staged, said) in [
         (other_bytes, "another component"),
         (other_file, "another file"),
