@@ -1,12 +1,13 @@
 //! What happens while calls run, as it is told to whoever watches: a call, a plugin, or the whole host.
 
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::catalog::Capability;
+use crate::catalog::{Capability, Digest};
 
 /// Events that a slow subscriber may lag behind before it misses the oldest.
 const BACKLOG: usize = 1024;
@@ -28,6 +29,11 @@ pub struct Event {
 
 fn as_str<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text)
+}
+
+/// A moment as text, for example `2030-01-31T12:00:00.000Z`.
+pub(crate) fn rfc3339<S: serde::Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&humantime::format_rfc3339_millis(*at))
 }
 
 /// The kinds of events.
@@ -62,6 +68,25 @@ pub enum EventKind {
         grant: String,
         /// Refusals before this one that were not told.
         untold: u64,
+    },
+    /// The plugin was loaded under this id.
+    Loaded {
+        /// The component's digest.
+        digest: Digest,
+    },
+    /// The plugin was unloaded: the id is free.
+    Unloaded,
+    /// Another component took the plugin's place, under the same id. Calls that run end on the one before it.
+    Replaced {
+        /// The digest of the new one.
+        digest: Digest,
+    },
+    /// The schema of the plugin's configuration is not the one that was recorded when it was installed.
+    Drift {
+        /// What was recorded, as the digest of its canonical form.
+        recorded: Digest,
+        /// What the plugin describes now.
+        live: Digest,
     },
     /// The subscriber was too slow, and so many events before this one are lost to it.
     Lagged {

@@ -45,6 +45,7 @@ mod store;
 mod value;
 
 pub use capability::job::CallStats;
+pub use capability::log::LoggedRecord;
 pub use capability::secrets::{Secret, SecretStore, Secrets, SecretsBackend};
 pub use catalog::{
     Action, ActionRecord, Capability, Change, Changes, Code, ConfigPath, Description, Differences, Digest,
@@ -64,6 +65,7 @@ pub use host::{
     Call, Canceller, Examined, Host, HostBuilder, Loader, Plugin, ResultStream, Running, Source, blocking,
     inspect_bytes, inspect_file,
 };
+pub use instance::{Choice, InstanceStats};
 pub use policy::{
     EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, LimitOverrides, Limits,
     NetworkGrant, Scheme, SocketGrant, SocketProtocol,

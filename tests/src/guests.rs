@@ -35,3 +35,8 @@ pub fn guest(package: &str) -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"), PathBuf::from);
     target.join("wasm32-wasip2/guest").join(file)
 }
+
+/// A folder for compiled code that the tests of this checkout share, where what they test is not the compiling.
+pub fn compiled() -> PathBuf {
+    guest("echo").with_file_name("compiled")
+}

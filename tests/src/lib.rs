@@ -12,5 +12,5 @@ mod memory;
 #[cfg(doctest)]
 mod pages;
 
-pub use guests::guest;
+pub use guests::{compiled, guest};
 pub use memory::resident_bytes;

@@ -73,10 +73,9 @@ impl Refusals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::EventBus;
 
     fn refusals() -> Refusals {
-        let sinks = Sinks { instance: "a".into(), plugin: EventBus::default(), host: Arc::default() };
+        let sinks = Sinks::new("a".into(), Arc::default());
         Refusals::new(Arc::new(sinks))
     }
 

@@ -1,5 +1,8 @@
 //! Memory, tables and instances of one Store, counted and limited.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use wasmtime::{ResourceLimiter, Result};
 
 use crate::policy::Limits;
@@ -15,6 +18,35 @@ pub(crate) struct StoreLimiter {
     memory_bytes: u64,
     peak_memory_bytes: u64,
     refused: Option<Refusal>,
+    gauge: Option<Arc<MemoryGauge>>,
+}
+
+/// Linear memory of several Stores together. It changes as memories grow and Stores go, never with a call.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryGauge {
+    now: AtomicU64,
+    peak: AtomicU64,
+}
+
+impl MemoryGauge {
+    /// Bytes of all linear memories now.
+    pub(crate) fn now(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// The most that they ever had together.
+    pub(crate) fn peak(&self) -> u64 {
+        self.peak.load(Ordering::Relaxed)
+    }
+
+    fn grow(&self, bytes: u64) {
+        let now = self.now.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        self.peak.fetch_max(now, Ordering::Relaxed);
+    }
+
+    fn shrink(&self, bytes: u64) {
+        self.now.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 /// A growth that was refused. A guest seldom survives it, so that a trap that follows is put down to it.
@@ -35,7 +67,14 @@ impl StoreLimiter {
             memory_bytes: 0,
             peak_memory_bytes: 0,
             refused: None,
+            gauge: None,
         }
+    }
+
+    /// Has what the Store allocates count on a gauge, until the Store is dropped.
+    pub(crate) fn count_on(&mut self, gauge: Arc<MemoryGauge>) {
+        gauge.grow(self.memory_bytes);
+        self.gauge = Some(gauge);
     }
 
     /// Bytes of all linear memories now.
@@ -59,6 +98,14 @@ impl StoreLimiter {
     }
 }
 
+impl Drop for StoreLimiter {
+    fn drop(&mut self) {
+        if let Some(gauge) = &self.gauge {
+            gauge.shrink(self.memory_bytes);
+        }
+    }
+}
+
 impl ResourceLimiter for StoreLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
         let grown = (desired as u64).saturating_sub(current as u64);
@@ -69,6 +116,9 @@ impl ResourceLimiter for StoreLimiter {
         }
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
+        }
+        if let Some(gauge) = &self.gauge {
+            gauge.grow(grown);
         }
         self.memory_bytes = needed;
         self.peak_memory_bytes = self.peak_memory_bytes.max(needed);
@@ -123,5 +173,24 @@ mod tests {
         assert!(limiter.refused().is_none(), "the guest made do with less");
         assert!(!limiter.table_growing(0, 11, None).unwrap());
         assert!(matches!(limiter.refused(), Some(Refusal::Table { needed: 11, limit: 10 })));
+    }
+
+    #[test]
+    fn a_gauge_sums_over_stores_until_they_are_dropped() {
+        let gauge = Arc::new(MemoryGauge::default());
+        let store = || {
+            let mut limiter = limiter(100);
+            limiter.count_on(gauge.clone());
+            assert!(limiter.memory_growing(0, 40, None).unwrap());
+            limiter
+        };
+        let (mut a, b) = (store(), store());
+        assert!(a.memory_growing(40, 60, None).unwrap());
+        assert!(!a.memory_growing(60, 200, None).unwrap());
+        assert_eq!((gauge.now(), gauge.peak()), (100, 100));
+        drop(b);
+        assert_eq!((gauge.now(), gauge.peak()), (60, 100));
+        drop(a);
+        assert_eq!(gauge.now(), 0);
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Meter {
     wall_at_end: AtomicU64,
     /// The runtime that drives what the guest waits for, where it is not the caller's own.
     runtime: Option<Handle>,
+    /// CPU time that was accounted for already, in nanoseconds.
+    accounted: AtomicU64,
 }
 
 impl Meter {
@@ -53,12 +55,21 @@ impl Meter {
             deadline: AtomicU64::new(u64::MAX),
             wall_at_end: AtomicU64::new(0),
             runtime,
+            accounted: AtomicU64::new(0),
         }
     }
 
     /// CPU time that the Store used since it was made, in whole slices.
     pub(crate) fn cpu_time(&self) -> Duration {
         Duration::from_nanos(self.used.load(Ordering::Relaxed))
+    }
+
+    /// CPU time that the Store used since this was last asked, in whole slices. To be asked by whoever holds the Store.
+    pub(crate) fn unaccounted(&self) -> Duration {
+        let used = self.used.load(Ordering::Relaxed);
+        let before = self.accounted.load(Ordering::Relaxed);
+        self.accounted.store(used, Ordering::Relaxed);
+        Duration::from_nanos(used.saturating_sub(before))
     }
 
     /// Stops the guest once its CPU time passes this reading of [`Meter::cpu_time`].

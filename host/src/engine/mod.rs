@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 
 pub(crate) use cache::CompileCache;
 pub use config::EngineOptions;
-pub(crate) use limiter::StoreLimiter;
+pub(crate) use limiter::{MemoryGauge, StoreLimiter};
 pub(crate) use meter::{Began, Meter, Metered, Stop};
 pub(crate) use ticker::Ticker;
 pub(crate) use trap::{FailureContext, classify};

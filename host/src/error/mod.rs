@@ -38,8 +38,9 @@ pub enum Error {
     #[error("{}", .0)]
     ResourceExhausted(Box<Shortfall>),
 
-    /// The call took longer than it was allowed; its instance was dropped and made anew.
-    #[error("{what} ran for longer than its {clock} limit of {}", Millis(*limit))]
+    /// The call took longer than it was allowed, or showed no progress for so long; its instance was dropped and made
+    /// anew unless the guest ended by itself.
+    #[error("{}", out_of_time(what, *clock, *limit))]
     TimedOut {
         /// What was running, for example ``action `add` of `calculator` ``.
         what: String,
@@ -216,6 +217,8 @@ pub enum Clock {
     Cpu,
     /// Time on the wall since the call began to run.
     Wall,
+    /// Time on the wall since something new was last reported of its progress.
+    Progress,
 }
 
 impl fmt::Display for Clock {
@@ -223,6 +226,7 @@ impl fmt::Display for Clock {
         f.write_str(match self {
             Clock::Cpu => "CPU time",
             Clock::Wall => "wall time",
+            Clock::Progress => "progress",
         })
     }
 }
@@ -305,7 +309,7 @@ impl Error {
                     ResourceKind::SystemMemory | ResourceKind::GpuMemory | ResourceKind::Disk
                 ) || matches!(shortfall.kind, ResourceKind::Instances | ResourceKind::Other(_))
             }
-            Error::TimedOut { clock, .. } => *clock == Clock::Wall,
+            Error::TimedOut { clock, .. } => *clock != Clock::Cpu,
             _ => false,
         }
     }
@@ -425,6 +429,17 @@ impl Serialize for Error {
     }
 }
 
+fn out_of_time(what: &str, clock: Clock, limit: Duration) -> String {
+    let limit = Millis(limit);
+    match clock {
+        Clock::Cpu | Clock::Wall => format!("{what} ran for longer than its {clock} limit of {limit}"),
+        Clock::Progress => format!(
+            "{what} was stopped because it showed no progress for {limit}; try again, or allow it more time without \
+             progress"
+        ),
+    }
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -482,6 +497,17 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "action `spin` of `bad` ran for longer than its CPU time limit of 1500 ms"
+        );
+        let stalled = Error::TimedOut {
+            what: "hook `prefetch` of `bad`".into(),
+            clock: Clock::Progress,
+            limit: Duration::from_secs(60),
+        };
+        assert!(stalled.is_retriable());
+        assert_eq!(
+            stalled.to_string(),
+            "hook `prefetch` of `bad` was stopped because it showed no progress for 60 s; try again, or allow it more \
+             time without progress"
         );
     }
 }

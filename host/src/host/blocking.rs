@@ -10,6 +10,7 @@
 //! # }
 //! ```
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use tokio::runtime::Runtime;
 
 use super::{Call, HostBuilder, Loader, ResultStream, Source};
 use crate::error::{Error, Result};
+use crate::instance::Choice;
 use crate::value::Value;
 
 /// A [`Host`](crate::Host) with a runtime of its own, whose functions block. Not to be used within an async runtime.
@@ -65,6 +67,22 @@ impl Host {
         self.finish(options(self.host.loader(source)))
     }
 
+    /// Loads a component in the place of a plugin: `host.replace(&old, source, |loader| loader)`; see
+    /// [`Loader::replace`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn replace(
+        &self,
+        old: &Plugin,
+        source: Source,
+        options: impl FnOnce(Loader) -> Loader,
+    ) -> Result<Plugin> {
+        let plugin = self.runtime.block_on(options(self.host.loader(source)).replace(&old.plugin))?;
+        Ok(Plugin { plugin, runtime: self.runtime.clone() })
+    }
+
     /// See [`Host::shutdown`](crate::Host::shutdown).
     pub fn shutdown(&self) {
         self.runtime.block_on(self.host.shutdown());
@@ -99,6 +117,51 @@ impl Plugin {
     pub fn stream(&self, call: Call) -> Results {
         let _entered = self.runtime.enter();
         Results { stream: call.stream(), runtime: self.runtime.clone() }
+    }
+
+    /// See [`Plugin::prefetch`](crate::Plugin::prefetch).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn prefetch(&self) -> Result<()> {
+        self.runtime.block_on(self.plugin.prefetch())
+    }
+
+    /// See [`Plugin::reconfigure`](crate::Plugin::reconfigure).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn reconfigure(&self, config: serde_json::Value) -> Result<()> {
+        self.runtime.block_on(self.plugin.reconfigure(config))
+    }
+
+    /// See [`Plugin::config_options`](crate::Plugin::config_options).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn config_options(&self) -> Result<BTreeMap<String, Vec<Choice>>> {
+        self.runtime.block_on(self.plugin.config_options())
+    }
+
+    /// See [`Plugin::enable`](crate::Plugin::enable).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn enable(&self) -> Result<()> {
+        self.runtime.block_on(self.plugin.enable())
+    }
+
+    /// See [`Plugin::disable`](crate::Plugin::disable).
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn disable(&self) -> Result<()> {
+        self.runtime.block_on(self.plugin.disable())
     }
 
     /// See [`Plugin::unload`](crate::Plugin::unload).

@@ -52,6 +52,7 @@ impl HostBuilder {
                 limits: self.limits,
                 events: Arc::new(EventBus::default()),
                 loaded: Mutex::new(HashMap::new()),
+                retired: Mutex::default(),
                 prepared: Mutex::new(HashMap::new()),
             }),
         })

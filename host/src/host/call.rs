@@ -98,15 +98,13 @@ impl Call {
         let task = tokio::spawn({
             let job = job.clone();
             async move {
-                let plugin = self.plugin.clone();
-                let loaded = &plugin.loaded;
-                let action = loaded.prepared.description.action(&self.action);
-                let streams = loaded.blueprint.streams() && action.is_some_and(|action| action.streams);
-                let work = loaded.work(&self.action, self.input, self.limits, job)?;
-                if streams {
-                    loaded.runner.stream(work, items).await
+                let loaded = self.plugin.current()?;
+                let limits = loaded.limits_of(&self.plugin.loaded, self.limits);
+                let work = loaded.work(&self.action, self.input, limits, job)?;
+                if loaded.streams(&self.action) {
+                    loaded.stream(work, items).await
                 } else {
-                    items.single(loaded.runner.execute(work).await?);
+                    items.single(loaded.execute(work).await?);
                     Ok(())
                 }
             }
@@ -114,15 +112,17 @@ impl Call {
         ResultStream::new(job, reader, task)
     }
 
-    async fn run(self) -> Result<Value> {
+    pub(super) async fn run(self) -> Result<Value> {
         let job = self.new_job();
         self.run_as(job).await
     }
 
     async fn run_as(self, job: Arc<Job>) -> Result<Value> {
         let Self { plugin, action, input, limits, .. } = self;
-        let work = plugin.loaded.work(&action, input, limits, job)?;
-        plugin.loaded.runner.execute(work).await
+        let loaded = plugin.current()?;
+        let limits = loaded.limits_of(&plugin.loaded, limits);
+        let work = loaded.work(&action, input, limits, job)?;
+        loaded.execute(work).await
     }
 
     fn new_job(&self) -> Arc<Job> {
@@ -175,7 +175,7 @@ impl Loaded {
         if let Value::Json(text) = &input {
             known.validate_input_json(text)?;
         }
-        Ok(Work { job, limits, action: name.clone(), input })
+        Ok(Work::new(job, limits, name.clone(), input))
     }
 }
 

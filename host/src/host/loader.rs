@@ -4,16 +4,17 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Host;
 use super::granted::check_granted;
+use super::needs::{check_platform, check_secrets};
 use super::plugin::{Loaded, Plugin};
 use super::prepare::{Purpose, read};
 use crate::capability::job::Sinks;
 use crate::capability::secrets::{Secret, Secrets};
 use crate::catalog::{Description, Digest, InstanceMode};
 use crate::error::{Error, Result};
-use crate::event::EventBus;
 use crate::instance::{Blueprint, Lent, Runner};
 use crate::policy::{Grant, Grants, Limits};
 
@@ -69,16 +70,20 @@ impl fmt::Debug for Source {
 #[derive(Debug)]
 #[must_use = "nothing is loaded before `load`"]
 pub struct Loader {
-    host: Host,
+    pub(super) host: Host,
     source: Source,
-    id: Option<String>,
+    pub(super) id: Option<String>,
     config: serde_json::Value,
     limits: Limits,
     mode: Option<InstanceMode>,
     grants: Grants,
     secrets: Secrets,
     digest: Option<Digest>,
+    prefetch_stall: Duration,
 }
+
+/// How long a prefetch may show no progress unless something else is said.
+const PREFETCH_STALL: Duration = Duration::from_secs(60);
 
 impl Loader {
     pub(super) fn new(host: Host, source: Source) -> Self {
@@ -93,6 +98,7 @@ impl Loader {
             grants: Grants::default(),
             secrets: Secrets::default(),
             digest: None,
+            prefetch_stall: PREFETCH_STALL,
         }
     }
 
@@ -129,6 +135,12 @@ impl Loader {
         self
     }
 
+    /// How long a [prefetch](Plugin::prefetch) may show no progress before it is stopped. Default: 60 s.
+    pub fn prefetch_stall(mut self, stall: Duration) -> Self {
+        self.prefetch_stall = stall;
+        self
+    }
+
     /// Adds what the plugin may use beyond computing. Default: nothing.
     pub fn grants(mut self, grants: Grants) -> Self {
         self.grants.union(&grants);
@@ -158,30 +170,44 @@ impl Loader {
     /// # Errors
     ///
     /// `invalid-input`, where the file is no plugin for this host or was altered, the configuration does not fit its
-    /// schema, or a folder that is granted cannot be lent; `not-granted`, with the imports that are not, and how to
-    /// grant them; what the plugin says of its initialization; and what can become of any call.
+    /// schema, a folder that is granted cannot be lent, or a secret that is granted and required is not there;
+    /// `not-granted`, with the imports and the required secrets that are not, and how to grant them; what the plugin
+    /// says of its initialization; and what can become of any call.
     ///
     /// # Cancellation
     ///
     /// Dropping the future stops the load, except for a compilation that has begun.
     pub async fn load(self) -> Result<Plugin> {
+        let host = self.host.clone();
+        let loaded = self.prepare_instance(None).await?;
+        host.register(&loaded)?;
+        Ok(Plugin { loaded })
+    }
+
+    /// Does all of it but for the registration. What takes the place of another has its watchers and its records.
+    pub(super) async fn prepare_instance(self, in_place_of: Option<&Loaded>) -> Result<Arc<Loaded>> {
         let prepared = self.host.prepare(self.source, &self.limits, self.digest, Purpose::Instances).await?;
         let description = &prepared.description;
         check_granted(&description.name, &prepared.inspection.imports, &self.grants)?;
         let id = self.id.unwrap_or_else(|| description.name.clone());
         check_id(&id)?;
+        check_platform(description)?;
+        check_secrets(description, &self.grants, &self.secrets)?;
         let id: Arc<str> = id.into();
         let config = configuration(&id, description, self.config)?;
-        let (plugin, host) = (EventBus::default(), self.host.inner.events.clone());
-        let sinks = Arc::new(Sinks { instance: id.clone(), plugin, host });
+        let sinks = match in_place_of {
+            Some(old) => old.blueprint.sinks().clone(),
+            None => Arc::new(Sinks::new(id.clone(), self.host.inner.events.clone())),
+        };
         let lent = Lent::new(&self.grants, &self.secrets, &sinks)?;
+        let schema = description.config_schema.clone();
         let blueprint =
-            Arc::new(Blueprint::new(prepared.catalogued.clone(), self.limits, sinks, lent, config));
+            Arc::new(Blueprint::new(prepared.catalogued.clone(), self.limits, sinks, lent, schema, config));
         let mode = self.mode.unwrap_or(description.instance);
         let runner = Runner::start(blueprint.clone(), mode).await?;
-        let loaded = Arc::new(Loaded::new(id, &self.host.inner, prepared, blueprint, runner, mode));
-        self.host.register(&loaded)?;
-        Ok(Plugin { loaded })
+        let loaded =
+            Loaded::new(id, &self.host.inner, prepared, blueprint, runner, mode, self.prefetch_stall);
+        Ok(Arc::new(loaded))
     }
 }
 

@@ -6,13 +6,16 @@ mod call;
 mod examine;
 mod granted;
 mod loader;
+mod needs;
 mod plugin;
 mod prepare;
+mod replace;
 mod results;
 mod running;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 pub use builder::HostBuilder;
@@ -27,7 +30,7 @@ pub use running::{Canceller, Running};
 use crate::catalog::Digest;
 use crate::engine::Engines;
 use crate::error::{Error, Result};
-use crate::event::{EventBus, Subscription};
+use crate::event::{EventBus, EventKind, Subscription};
 use crate::instance::Linkers;
 use crate::policy::Limits;
 use plugin::Loaded;
@@ -61,6 +64,8 @@ struct Inner {
     events: Arc<EventBus>,
     /// By id. An entry whose value is gone belongs to a plugin whose last handle was dropped.
     loaded: Mutex<HashMap<Arc<str>, Weak<Loaded>>>,
+    /// Plugins that others took the place of, until their calls have ended.
+    retired: Mutex<Vec<Weak<Loaded>>>,
     /// What many instances of one component share.
     prepared: Mutex<HashMap<(Digest, bool), Weak<Prepared>>>,
 }
@@ -119,8 +124,14 @@ impl Host {
     ///
     /// To end at once, cancel the calls first.
     pub async fn shutdown(&self) {
-        let closing = self.plugins();
+        let mut closing = self.plugins();
+        let retired = self.retired().iter().filter_map(Weak::upgrade).collect::<Vec<_>>();
+        closing.extend(retired.into_iter().map(|loaded| Plugin { loaded }));
         futures::future::join_all(closing.iter().map(Plugin::unload)).await;
+    }
+
+    fn retired(&self) -> MutexGuard<'_, Vec<Weak<Loaded>>> {
+        self.inner.retired.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn loaded(&self) -> MutexGuard<'_, HashMap<Arc<str>, Weak<Loaded>>> {
@@ -138,13 +149,11 @@ impl Host {
         }
         all.retain(|_, known| known.strong_count() > 0);
         all.insert(loaded.id.clone(), Arc::downgrade(loaded));
+        loaded.registered.store(true, Ordering::Release);
+        drop(all);
+        let digest = loaded.prepared.inspection.digest;
+        loaded.blueprint.sinks().emit(|| EventKind::Loaded { digest });
         Ok(())
-    }
-}
-
-impl Inner {
-    fn forget(&self, id: &str) {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 }
 

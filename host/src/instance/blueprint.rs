@@ -9,8 +9,9 @@ use super::live::Live;
 use super::runner::CallLimits;
 use super::stand_in::{self, StandIns};
 use super::state::{self, State};
+use super::stats::{Counters, InstanceStats};
 use crate::capability::job::{Job, JobLimits, Sinks};
-use crate::catalog::DescriptionData;
+use crate::catalog::{DescriptionData, Schema};
 use crate::engine::TickingEngine;
 use crate::error::{Error, Result};
 use crate::policy::Limits;
@@ -148,27 +149,32 @@ pub(crate) struct Blueprint {
     pub(super) call_limits: Arc<CallLimits>,
     pub(super) sinks: Arc<Sinks>,
     pub(super) lent: Lent,
+    pub(super) config_schema: Schema,
+    pub(super) counters: Arc<Counters>,
     config: Mutex<Arc<str>>,
 }
 
 impl Blueprint {
-    /// `config` is JSON text that was validated.
+    /// `config` is JSON text that fits the schema.
     pub(crate) fn new(
         catalogued: Catalogued,
         limits: Limits,
         sinks: Arc<Sinks>,
         lent: Lent,
+        config_schema: Schema,
         config: Arc<str>,
     ) -> Self {
         let call_limits = Arc::new(CallLimits::from(&limits));
-        Self { catalogued, limits, call_limits, sinks, lent, config: Mutex::new(config) }
+        let counters = Arc::new(Counters::new());
+        let config = Mutex::new(config);
+        Self { catalogued, limits, call_limits, sinks, lent, config_schema, counters, config }
     }
 
     pub(crate) fn config(&self) -> Arc<str> {
         self.config_slot().clone()
     }
 
-    pub(crate) fn set_config(&self, config: Arc<str>) {
+    pub(super) fn set_config(&self, config: Arc<str>) {
         *self.config_slot() = config;
     }
 
@@ -182,7 +188,17 @@ impl Blueprint {
 
     /// A job without a name.
     pub(crate) fn new_job(&self) -> Arc<Job> {
-        Arc::new(Job::new(self.sinks.clone(), JobLimits::from(&self.limits)))
+        Arc::new(self.unshared_job())
+    }
+
+    /// A job without a name that can still be set up.
+    pub(super) fn unshared_job(&self) -> Job {
+        Job::new(self.sinks.clone(), JobLimits::from(&self.limits))
+    }
+
+    /// What was counted so far.
+    pub(crate) fn stats(&self) -> InstanceStats {
+        self.counters.read(self.limits.fuel.is_some())
     }
 
     pub(crate) fn sinks(&self) -> &Arc<Sinks> {

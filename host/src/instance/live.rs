@@ -6,18 +6,19 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{ComponentNamedList, FutureReader, Instance, Lift, Lower, StreamReader, TypedFunc};
 
-use super::blueprint::{Blueprint, Catalogued, LifecycleIndices};
+use super::blueprint::{Blueprint, Catalogued};
 use super::convert;
+use super::hook::Hook;
 use super::lent::Lent;
 use super::runner::{CallLimits, Work};
 use super::state::State;
+use super::stats::Counters;
 use super::supervise::supervise;
 use crate::capability::bindings::{exported, types};
 use crate::capability::job::{CallStats, Job, JobLimits, Sinks, Stopper};
 use crate::catalog::DescriptionData;
 use crate::engine::{Began, FailureContext, classify};
 use crate::error::{Error, Result};
-use crate::event::EventBus;
 use crate::policy::Limits;
 
 /// Room beside the output itself in one transfer from the guest: media types, records, messages.
@@ -34,20 +35,31 @@ pub(super) struct Live {
     pub(super) instance: Instance,
     execute: Execute,
     stopper: Arc<Stopper>,
+    /// None while a plugin is being described.
+    counters: Option<Arc<Counters>>,
 }
 
-/// Which hook of the life cycle to call.
-pub(super) enum Hook<'a> {
-    Prefetch,
-    Reconfigure { old: &'a str, new: &'a str },
-    Enabled,
-    Disabled,
-    Shutdown,
+/// What the guest computed before it was dropped in the middle counts as well.
+impl Drop for Live {
+    fn drop(&mut self) {
+        if let Some(counters) = &self.counters {
+            counters.used_cpu(self.stopper.meter.unaccounted());
+        }
+    }
 }
 
 impl Live {
     /// Makes and initializes an instance, on behalf of a job where one waits for it.
     pub(super) async fn start(blueprint: &Blueprint, job: Option<&Arc<Job>>) -> Result<Self> {
+        Self::start_with(blueprint, &blueprint.config(), job).await
+    }
+
+    /// As [`start`](Self::start), with a configuration that is not in force yet.
+    pub(super) async fn start_with(
+        blueprint: &Blueprint,
+        config: &str,
+        job: Option<&Arc<Job>>,
+    ) -> Result<Self> {
         let id = &blueprint.sinks.instance;
         let own;
         let job = match job {
@@ -58,15 +70,16 @@ impl Live {
             }
         };
         let what = || format!("initialization of `{id}`");
-        let mut live =
-            Self::instantiate(&blueprint.catalogued, &blueprint.limits, &blueprint.lent, job, &what).await?;
+        let counters = Some(blueprint.counters.clone());
+        let (catalogued, limits, lent) = (&blueprint.catalogued, &blueprint.limits, &blueprint.lent);
+        let mut live = Self::instantiate(catalogued, limits, lent, counters, job, &what).await?;
         let initialize: TypedFunc<(&str,), (Outcome<()>,)> =
             live.function(&blueprint.catalogued.exports.initialize, what)?;
-        let config = blueprint.config();
         let ended = live.run(&blueprint.catalogued, job, &blueprint.call_limits, &what, async |store| {
-            initialize.call_async(store, (&config,)).await
+            initialize.call_async(store, (config,)).await
         });
         ended.await?.0.map_err(|error| convert::error_from_guest(&what(), error))?;
+        blueprint.counters.made_instance();
         Ok(live)
     }
 
@@ -76,11 +89,11 @@ impl Live {
         name: &str,
         limits: &Limits,
     ) -> Result<DescriptionData> {
-        let sinks = Sinks { instance: name.into(), plugin: EventBus::default(), host: Arc::default() };
+        let sinks = Sinks::new(name.into(), Arc::default());
         let lent = Lent::nothing();
         let job = Arc::new(Job::new(Arc::new(sinks), JobLimits::from(limits)));
         let what = || format!("description of {name}");
-        let mut live = Self::instantiate(catalogued, limits, &lent, &job, &what).await?;
+        let mut live = Self::instantiate(catalogued, limits, &lent, None, &job, &what).await?;
         let describe: TypedFunc<(), (exported::Description,)> =
             live.function(&catalogued.exports.describe, what)?;
         let limits = CallLimits::from(limits);
@@ -102,11 +115,15 @@ impl Live {
         catalogued: &Catalogued,
         limits: &Limits,
         lent: &Lent,
+        counters: Option<Arc<Counters>>,
         job: &Arc<Job>,
         what: &impl Fn() -> String,
     ) -> Result<Self> {
         let engine = &catalogued.engine.engine;
         let mut store = Store::new(engine, State::new(limits, lent)?);
+        if let Some(counters) = &counters {
+            store.data_mut().limiter.count_on(counters.memory.clone());
+        }
         store.limiter(|state| &mut state.limiter);
         let transfer = limits.output_bytes.max(limits.input_bytes).saturating_add(TRANSFER_SLACK_BYTES);
         store.set_hostcall_fuel(usize::try_from(transfer).unwrap_or(usize::MAX));
@@ -134,7 +151,7 @@ impl Live {
         job.cancellation().detach();
         let instance = ended.map_err(|error| failure(&store, &error, &limits, what))?;
         let execute = function(&mut store, &instance, &catalogued.exports.execute, what)?;
-        Ok(Self { store, instance, execute, stopper })
+        Ok(Self { store, instance, execute, stopper, counters })
     }
 
     /// Runs one action. Any failure of the engine leaves the instance unusable, and is told apart from what the
@@ -157,55 +174,12 @@ impl Live {
         .map(|(outcome,)| outcome)
     }
 
-    /// Calls a hook of the life cycle.
-    pub(super) async fn hook(
-        &mut self,
-        blueprint: &Blueprint,
-        indices: &LifecycleIndices,
-        hook: Hook<'_>,
-    ) -> Result<Outcome<()>> {
-        let id = &blueprint.sinks.instance;
-        let job = blueprint.new_job();
-        let (catalogued, limits) = (&blueprint.catalogued, &blueprint.call_limits);
-        let name = match hook {
-            Hook::Prefetch => "prefetch",
-            Hook::Reconfigure { .. } => "reconfigure",
-            Hook::Enabled => "enabled",
-            Hook::Disabled => "disabled",
-            Hook::Shutdown => "shutdown",
-        };
-        let what = || format!("hook `{name}` of `{id}`");
-        let outcome = match hook {
-            Hook::Prefetch => {
-                let function: TypedFunc<(), (Outcome<()>,)> = self.function(&indices.prefetch, what)?;
-                let run = self.run(catalogued, &job, limits, what, async move |store| {
-                    function.call_async(store, ()).await
-                });
-                run.await.map(|(outcome,)| outcome)
-            }
-            Hook::Reconfigure { old, new } => {
-                let function: TypedFunc<(&str, &str), (Outcome<()>,)> =
-                    self.function(&indices.reconfigure, what)?;
-                let run = self.run(catalogued, &job, limits, what, async move |store| {
-                    function.call_async(store, (old, new)).await
-                });
-                run.await.map(|(outcome,)| outcome)
-            }
-            Hook::Enabled | Hook::Disabled | Hook::Shutdown => {
-                let index = match hook {
-                    Hook::Enabled => &indices.enabled,
-                    Hook::Disabled => &indices.disabled,
-                    _ => &indices.shutdown,
-                };
-                let function: TypedFunc<(), ()> = self.function(index, what)?;
-                let run = self.run(catalogued, &job, limits, what, async move |store| {
-                    function.call_async(store, ()).await
-                });
-                run.await.map(Ok)
-            }
-        };
-        job.finish();
-        outcome
+    /// Tells an instance that it goes. What it answers changes nothing any more.
+    pub(super) async fn shut_down(&mut self, blueprint: &Blueprint) {
+        let Some(indices) = &blueprint.catalogued.exports.lifecycle else { return };
+        if let Err(error) | Ok(Err(error)) = self.hook(blueprint, indices, Hook::Shutdown).await {
+            tracing::warn!(instance = &*blueprint.sinks.instance, %error, "an instance did not shut down in good order");
+        }
     }
 
     /// Runs guest code for a job, under the limits, and with the job told what was measured.
@@ -255,13 +229,20 @@ impl Live {
         let state = self.store.data_mut();
         state.stdio.end_call();
         state.jobs.begin(None);
+        let fuel_used = limits.fuel.zip(fuel_left).map(|(limit, left)| limit.saturating_sub(left));
         job.measured(CallStats {
             wall,
             cpu,
             memory_bytes: state.limiter.memory_bytes(),
             peak_memory_bytes: state.limiter.peak_memory_bytes(),
-            fuel_used: limits.fuel.zip(fuel_left).map(|(limit, left)| limit.saturating_sub(left)),
+            fuel_used,
         });
+        let Some(counters) = &self.counters else { return };
+        counters.took(wall);
+        counters.used_cpu(self.stopper.meter.unaccounted());
+        if let Some(fuel) = fuel_used {
+            counters.used_fuel(fuel);
+        }
     }
 
     pub(super) fn stopper(&self) -> &Arc<Stopper> {

@@ -7,7 +7,7 @@ use super::blueprint::Blueprint;
 use super::convert;
 use super::exclusive::Exclusive;
 use super::fresh::Fresh;
-use super::live::Hook;
+use super::options::Choices;
 use super::shared::Shared;
 use super::stream::Items;
 use crate::capability::bindings::types;
@@ -48,20 +48,49 @@ pub(crate) struct Work {
     pub(crate) job: Arc<Job>,
     pub(crate) limits: Arc<CallLimits>,
     pub(crate) action: Arc<str>,
-    pub(crate) input: Value,
+    input: Value,
+    handed_on: bool,
+}
+
+/// Why work was not done.
+pub(crate) enum Undone<W> {
+    /// It went wrong.
+    Failed(Error),
+    /// The runner was closed before it began: here it is again.
+    Closed(Box<W>),
+}
+
+impl<W> From<Error> for Undone<W> {
+    fn from(error: Error) -> Self {
+        Undone::Failed(error)
+    }
 }
 
 /// However a call goes, its job has ended with it.
 impl Drop for Work {
     fn drop(&mut self) {
-        self.job.finish();
+        if !self.handed_on {
+            self.job.finish();
+        }
     }
 }
 
 impl Work {
+    pub(crate) fn new(job: Arc<Job>, limits: Arc<CallLimits>, action: Arc<str>, input: Value) -> Self {
+        Self { job, limits, action, input, handed_on: false }
+    }
+
     /// Takes the input out, to be handed to the guest.
     pub(super) fn take_input(&mut self) -> types::Value {
         convert::to_guest(std::mem::replace(&mut self.input, Value::Json(String::new())))
+    }
+
+    /// Takes apart what did not begin, to be done elsewhere.
+    pub(crate) fn into_parts(self) -> (Arc<Job>, Arc<CallLimits>, Arc<str>, Value) {
+        let mut work = self;
+        let input = std::mem::replace(&mut work.input, Value::Json(String::new()));
+        work.handed_on = true;
+        (work.job.clone(), work.limits.clone(), work.action.clone(), input)
     }
 
     /// Names the work in errors.
@@ -89,7 +118,7 @@ impl Runner {
 
     /// Runs an action. The futures of the modes are boxed but for the most frequent one, which they would make
     /// larger, and with it slower to hand around.
-    pub(crate) async fn execute(&self, work: Work) -> Result<Value> {
+    pub(crate) async fn execute(&self, work: Work) -> Result<Value, Undone<Work>> {
         match self {
             Runner::Exclusive(runner) => runner.execute(work).await,
             Runner::Shared(runner) => Box::pin(runner.execute(work)).await,
@@ -98,7 +127,7 @@ impl Runner {
     }
 
     /// Runs an action whose results go to `items` as they come; ends when the guest has.
-    pub(crate) async fn stream(&self, work: Work, items: Items) -> Result<()> {
+    pub(crate) async fn stream(&self, work: Work, items: Items) -> Result<(), Undone<(Work, Items)>> {
         match self {
             Runner::Exclusive(runner) => runner.stream(work, items).await,
             Runner::Shared(runner) => runner.stream(work, items).await,
@@ -106,18 +135,35 @@ impl Runner {
         }
     }
 
-    /// Has the plugin fetch what its first job would wait for; nothing where it has no such hook.
-    pub(crate) async fn prefetch(&self) -> Result<()> {
-        self.hook(Hook::Prefetch).await
+    /// Has the plugin fetch what its first job would wait for; nothing where it has no such hook. One that shows no
+    /// progress for as long as `stall` is stopped.
+    pub(crate) async fn prefetch(&self, stall: Duration) -> Result<()> {
+        match self {
+            Runner::Exclusive(runner) => runner.prefetch(stall).await,
+            Runner::Shared(runner) => runner.prefetch(stall).await,
+            Runner::Fresh(runner) => runner.prefetch(stall).await,
+        }
     }
 
-    /// Tells the plugin that it was switched on or off.
-    pub(crate) async fn switched(&self, on: bool) -> Result<()> {
-        self.hook(if on { Hook::Enabled } else { Hook::Disabled }).await
+    /// Takes calls, or refuses them once those that are there have ended; and tells the plugin.
+    pub(crate) async fn switch(&self, on: bool) -> Result<()> {
+        match self {
+            Runner::Exclusive(runner) => runner.switch(on).await,
+            Runner::Shared(runner) => runner.switch(on).await,
+            Runner::Fresh(runner) => runner.switch(on).await,
+        }
     }
 
-    /// Goes over to another configuration, between two calls. A plugin without the hook, or whose hook fails, is
-    /// initialized anew.
+    /// Asks the plugin for the choices that there are for its configuration.
+    pub(crate) async fn config_options(&self) -> Result<Choices> {
+        match self {
+            Runner::Exclusive(runner) => runner.config_options().await,
+            Runner::Shared(runner) => runner.config_options().await,
+            Runner::Fresh(runner) => runner.config_options().await,
+        }
+    }
+
+    /// Goes over to another configuration, between two calls.
     pub(crate) async fn reconfigure(&self, config: Arc<str>) -> Result<()> {
         match self {
             Runner::Exclusive(runner) => runner.reconfigure(config).await,
@@ -126,21 +172,13 @@ impl Runner {
         }
     }
 
-    /// Lets the running calls end, tells the plugin, and drops it. Later calls are refused.
+    /// Lets the running calls end, tells the plugin, and drops it. Later calls are handed back. A second call of this
+    /// waits for the first.
     pub(crate) async fn close(&self) {
         match self {
             Runner::Exclusive(runner) => runner.close().await,
             Runner::Shared(runner) => runner.close().await,
             Runner::Fresh(runner) => runner.close().await,
-        }
-    }
-
-    async fn hook(&self, hook: Hook<'static>) -> Result<()> {
-        match self {
-            Runner::Exclusive(runner) => runner.hook(hook).await,
-            Runner::Shared(runner) => runner.hook(hook).await,
-            // There is no instance between two calls that a hook could reach.
-            Runner::Fresh(_) => Ok(()),
         }
     }
 }
@@ -156,6 +194,10 @@ pub(super) async fn turn<T>(
         () = job.cancellation().requested() => Err(Error::Cancelled { what: what(), forced: false }),
         turn = turn => Ok(turn),
     }
+}
+
+pub(super) fn disabled(blueprint: &Blueprint) -> Error {
+    Error::Disabled { plugin: blueprint.sinks.instance.to_string() }
 }
 
 pub(super) fn closed(blueprint: &Blueprint) -> Error {

@@ -21,7 +21,7 @@ use super::resolve::Resolve;
 use super::*;
 use crate::capability::job::Sinks;
 use crate::capability::refusals::Refusals;
-use crate::event::{EventBus, EventKind, Subscription};
+use crate::event::{EventKind, Subscription};
 use crate::policy::NetworkGrant;
 
 /// A server on loopback, which answers with the host that it was asked as, and counts.
@@ -114,7 +114,7 @@ fn test(grants: &[String], names: Arc<Names>) -> Test {
 }
 
 fn test_with(grants: &[String], names: Arc<Names>, roots: RootCertStore) -> Test {
-    let sinks = Arc::new(Sinks { instance: "a".into(), plugin: EventBus::default(), host: Arc::default() });
+    let sinks = Arc::new(Sinks::new("a".into(), Arc::default()));
     let events = sinks.plugin.subscribe();
     let grants: Vec<NetworkGrant> = grants.iter().map(|text| text.parse().unwrap()).collect();
     let refusals = Arc::new(Refusals::new(sinks));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cancel::Cancellation;
+use crate::capability::log::LogRing;
 use crate::event::{CancelPhase, Event, EventBus, EventKind, LogLevel, LogRecord, Progress, Subscription};
 use crate::policy::Limits;
 
@@ -18,15 +19,21 @@ const LOG_TARGET_BYTES: usize = 128;
 /// The longest name of a unit of usage, in bytes.
 const UNIT_BYTES: usize = 64;
 
-/// Where the events of an instance go, beside the watchers of a single job.
+/// Where the events of an instance go, beside the watchers of a single job, and where its records are kept. The
+/// versions of a plugin that follow one another under one id share it.
 #[derive(Debug)]
 pub(crate) struct Sinks {
     pub(crate) instance: Arc<str>,
     pub(crate) plugin: EventBus,
     pub(crate) host: Arc<EventBus>,
+    pub(crate) logs: LogRing,
 }
 
 impl Sinks {
+    pub(crate) fn new(instance: Arc<str>, host: Arc<EventBus>) -> Self {
+        Self { instance, plugin: EventBus::default(), host, logs: LogRing::default() }
+    }
+
     /// Tells what happened outside of a job.
     pub(crate) fn emit(&self, kind: impl FnOnce() -> EventKind) {
         let buses = [&self.plugin, &*self.host];
@@ -96,6 +103,8 @@ struct Report {
     progress: Progress,
     progress_told: Option<Instant>,
     progress_untold: bool,
+    /// When something new was last reported, of a job that is watched for it.
+    progressed: Option<Instant>,
     usage: Vec<(String, f64)>,
     stats: CallStats,
 }
@@ -123,6 +132,26 @@ impl Job {
         self.id = OnceLock::from(id);
         self.attempt = attempt;
         self
+    }
+
+    /// Notes from now on when something new is reported, for [`stalled`](Self::stalled).
+    pub(crate) fn watched_for_progress(self) -> Self {
+        self.report().progressed = Some(Instant::now());
+        self
+    }
+
+    /// Waits until nothing new was reported for so long: neither another fraction nor another message. Never ends for
+    /// a job that is not watched for it.
+    pub(crate) async fn stalled(&self, limit: Duration) {
+        loop {
+            let Some(progressed) = self.report().progressed else { return std::future::pending().await };
+            // A limit beyond all clocks is none.
+            let Some(at) = progressed.checked_add(limit) else { return std::future::pending().await };
+            if at <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(at.into()).await;
+        }
     }
 
     pub(crate) fn id(&self) -> &Arc<str> {
@@ -186,9 +215,15 @@ impl Job {
         let watched = self.is_watched();
         let told = {
             let mut report = self.report();
+            let message = cut(message, self.limits.progress_message_bytes);
+            if report.progressed.is_some()
+                && (report.progress.fraction != fraction || report.progress.message != message)
+            {
+                report.progressed = Some(Instant::now());
+            }
             report.progress.fraction = fraction;
             report.progress.message.clear();
-            report.progress.message.push_str(cut(message, self.limits.progress_message_bytes));
+            report.progress.message.push_str(message);
             let now = watched.then(Instant::now);
             let due = match (now, report.progress_told) {
                 (Some(now), Some(last)) => now.duration_since(last) >= PROGRESS_INTERVAL,
@@ -257,9 +292,9 @@ impl Job {
 
     fn tell(&self, level: LogLevel, target: &str, message: &str) {
         trace(level, &self.sinks.instance, target, message, || self.id().clone());
-        self.emit(|| {
-            EventKind::Log(LogRecord { level, target: target.to_owned(), message: message.to_owned() })
-        });
+        let record = LogRecord { level, target: target.to_owned(), message: message.to_owned() };
+        self.emit(|| EventKind::Log(record.clone()));
+        self.sinks.logs.push(self.id(), record);
     }
 
     fn is_watched(&self) -> bool {
@@ -312,11 +347,7 @@ mod tests {
     use super::*;
 
     fn job(limits: Limits) -> Job {
-        let sinks = Sinks {
-            instance: "test".into(),
-            plugin: EventBus::default(),
-            host: Arc::new(EventBus::default()),
-        };
+        let sinks = Sinks::new("test".into(), Arc::default());
         Job::new(Arc::new(sinks), JobLimits::from(&limits))
     }
 
@@ -364,6 +395,29 @@ mod tests {
         assert_eq!(last.message, "7 more log records were not kept");
         let EventKind::Log(first) = &told[0] else { panic!("{told:?}") };
         assert_eq!(first.message, "me");
+    }
+
+    #[test]
+    fn records_are_kept_with_the_job_that_they_are_of() {
+        let job = job(Limits::default()).named("mine".into(), 1);
+        job.log(LogLevel::Error, "here", "what");
+        let kept = job.sinks.logs.of("mine");
+        assert_eq!((kept.len(), kept[0].record.message.as_str()), (1, "what"));
+    }
+
+    #[test]
+    fn only_what_is_new_counts_as_progress() {
+        let job = job(Limits::default()).watched_for_progress();
+        job.report_progress(Some(0.5), "half");
+        let before = Instant::now().checked_sub(Duration::from_secs(1));
+        let progressed = |fraction, message| {
+            job.report().progressed = before;
+            job.report_progress(fraction, message);
+            job.report().progressed > before
+        };
+        assert!(!progressed(Some(0.5), "half"));
+        assert!(progressed(Some(0.5), "a little more"));
+        assert!(progressed(None, "a little more"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `wasi:logging`, standard output and standard error: what a plugin prints or logs becomes structured records of
 //! the job that it runs for.
 
+mod ring;
 mod stdio;
 
 use wasmtime::component::{Access, HasData, Linker};
@@ -10,6 +11,8 @@ use super::bindings::logging;
 use super::job::{JobCtxView, JobView, calling};
 use crate::event::LogLevel;
 
+pub(crate) use ring::LogRing;
+pub use ring::LoggedRecord;
 pub(crate) use stdio::Stdio;
 
 struct LogCapability;

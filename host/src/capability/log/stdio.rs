@@ -198,16 +198,12 @@ mod tests {
 
     use super::*;
     use crate::capability::job::{Job, JobLimits, Sinks};
-    use crate::event::{EventBus, EventKind};
+    use crate::event::EventKind;
     use crate::policy::Limits;
 
     #[test]
     fn lines_become_records_and_floods_stay_bounded() {
-        let sinks = Sinks {
-            instance: "test".into(),
-            plugin: EventBus::default(),
-            host: Arc::new(EventBus::default()),
-        };
+        let sinks = Sinks::new("test".into(), Arc::default());
         let job = Arc::new(Job::new(Arc::new(sinks), JobLimits::from(&Limits::default())));
         let mut events = job.subscribe();
         let current: Current = Arc::new(Mutex::new(Some(job)));

@@ -90,10 +90,9 @@ impl<T: SecretsView> secrets::HostWithStore<T> for SecretsCapability {
 mod tests {
     use super::*;
     use crate::capability::job::Sinks;
-    use crate::event::EventBus;
 
     fn ctx() -> SecretsCtx {
-        let sinks = Sinks { instance: "a".into(), plugin: EventBus::default(), host: Arc::default() };
+        let sinks = Sinks::new("a".into(), Arc::default());
         let secrets = [("api-key", "hunter2"), ("other", "hunter3")]
             .map(|(name, value)| (name.to_owned(), Secret::new(value)));
         let granted = ["api-key".to_owned(), "not-set".to_owned()];

@@ -103,11 +103,10 @@ fn preopen(builder: &mut WasiCtxBuilder, folder: &FolderGrant) -> Result<()> {
 mod tests {
     use super::*;
     use crate::capability::job::Sinks;
-    use crate::event::EventBus;
     use crate::policy::Grant;
 
     fn loan(grants: &[String]) -> Result<WasiLoan> {
-        let sinks = Sinks { instance: "a".into(), plugin: EventBus::default(), host: Arc::default() };
+        let sinks = Sinks::new("a".into(), Arc::default());
         let grants: Grants = grants.iter().map(|text| text.parse::<Grant>().unwrap()).collect();
         WasiLoan::new(&grants, &Arc::new(Refusals::new(Arc::new(sinks))))
     }

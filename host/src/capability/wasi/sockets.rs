@@ -56,12 +56,11 @@ impl Sockets {
 mod tests {
     use super::*;
     use crate::capability::job::Sinks;
-    use crate::event::{EventBus, EventKind};
+    use crate::event::EventKind;
 
     #[test]
     fn what_is_not_granted_is_refused_and_told() {
-        let sinks =
-            Arc::new(Sinks { instance: "a".into(), plugin: EventBus::default(), host: Arc::default() });
+        let sinks = Arc::new(Sinks::new("a".into(), Arc::default()));
         let mut events = sinks.plugin.subscribe();
         let grants =
             ["tcp://10.0.0.0/8:5432", "udp://10.0.0.1"].map(|text| text.parse::<SocketGrant>().unwrap());

@@ -1,56 +1,73 @@
 //! The task that owns a shared instance: runs rounds of calls, and what must not run during one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::round::{Broken, Round};
 use super::serve::{Functions, serve_calls};
-use super::{Call, Message};
+use super::{Call, Message, Request};
 use crate::engine::Metered;
 use crate::error::Result;
 use crate::instance::blueprint::Blueprint;
-use crate::instance::convert;
-use crate::instance::exclusive::shut_down;
-use crate::instance::live::{Hook, Live};
+use crate::instance::exclusive::revived;
+use crate::instance::hook::{Answer, Hook};
+use crate::instance::live::Live;
+use crate::instance::options::Choices;
+use crate::instance::reconfigure::reconfigure;
+use crate::instance::runner::disabled;
 
 /// The task that owns the instance.
 pub(super) struct Driver {
-    pub(super) blueprint: Arc<Blueprint>,
-    pub(super) live: Option<Box<Live>>,
-    pub(super) receiver: mpsc::Receiver<Message>,
+    blueprint: Arc<Blueprint>,
+    /// None where the instance is to be made when it is needed.
+    live: Option<Box<Live>>,
+    receiver: mpsc::Receiver<Message>,
+    disabled: bool,
 }
 
 impl Driver {
+    pub(super) fn new(blueprint: Arc<Blueprint>, live: Live, receiver: mpsc::Receiver<Message>) -> Self {
+        Self { blueprint, live: Some(Box::new(live)), receiver, disabled: false }
+    }
+
+    /// Serves until it is closed, or until no caller is left that could send anything.
     pub(super) async fn run(mut self) {
         let mut next = None;
+        let mut closing = false;
         loop {
             let message = match next.take() {
                 Some(message) => message,
                 None => match self.receiver.recv().await {
                     Some(message) => message,
-                    None => return,
+                    None => break,
                 },
             };
             match message {
+                Message::Call(call) if self.disabled => call.refuse(disabled(&self.blueprint)),
                 Message::Call(call) => next = self.round(call).await,
-                Message::Hook(hook, reply) => {
-                    // Whoever asked may have gone away.
-                    let _ = reply.send(self.hook(hook).await);
-                }
-                Message::Reconfigure(config, reply) => {
-                    let _ = reply.send(self.reconfigure(config).await);
-                }
-                Message::Close(reply) => {
+                Message::Request(Request::Close) => {
+                    // What was sent before is still served.
                     self.receiver.close();
-                    if let Some(mut live) = self.live.take() {
-                        shut_down(&self.blueprint, &mut live).await;
-                    }
-                    let _ = reply.send(());
-                    return;
+                    closing = true;
                 }
+                Message::Request(request) => self.serve(request).await,
             }
+        }
+        if let (true, Some(mut live)) = (closing, self.live.take()) {
+            live.shut_down(&self.blueprint).await;
+        }
+    }
+
+    async fn serve(&mut self, request: Request) {
+        match request {
+            Request::Prefetch(stall, reply) => answer(reply, self.prefetch(stall)).await,
+            Request::Switch(on, reply) => answer(reply, self.switch(on)).await,
+            Request::ConfigOptions(reply) => answer(reply, self.config_options()).await,
+            Request::Reconfigure(config, reply) => answer(reply, self.reconfigure(config)).await,
+            Request::Close => {}
         }
     }
 
@@ -98,9 +115,9 @@ impl Driver {
                 }
             }
         };
+        round.leave(&mut live.store);
         match ended {
             Ok(message) => {
-                round.leave(&mut live.store);
                 self.live = Some(live);
                 message
             }
@@ -108,7 +125,8 @@ impl Driver {
                 round
                     .fail(broken, |error, call| live.failure(error, &call.work.limits, || call.what.clone()));
                 drop(live);
-                self.revive(&round).await;
+                self.live = revived(&self.blueprint).await;
+                round.answer_failed(self.live.is_some());
                 None
             }
         }
@@ -132,45 +150,60 @@ impl Driver {
         }
     }
 
-    async fn revive(&mut self, round: &Round) {
-        match Live::start(&self.blueprint, None).await {
-            Ok(live) => self.live = Some(Box::new(live)),
-            Err(error) => {
-                tracing::warn!(instance = &*self.blueprint.sinks.instance, %error, "an instance could not be made anew");
-            }
-        }
-        round.answer_failed(self.live.is_some());
+    async fn prefetch(&mut self, stall: Duration) -> Result<()> {
+        self.hook(Hook::Prefetch { stall }).await
+    }
+
+    async fn switch(&mut self, on: bool) -> Result<()> {
+        self.disabled = !on;
+        self.hook(if on { Hook::Enabled } else { Hook::Disabled }).await
     }
 
     async fn hook(&mut self, hook: Hook<'_>) -> Result<()> {
-        let Some(indices) = &self.blueprint.clone().catalogued.exports.lifecycle else { return Ok(()) };
+        let blueprint = self.blueprint.clone();
+        let Some(indices) = &blueprint.catalogued.exports.lifecycle else { return Ok(()) };
         let mut live = self.live().await?;
-        let outcome = live.hook(&self.blueprint, indices, hook).await?;
-        self.live = Some(live);
-        outcome.map_err(|error| convert::error_from_guest("the hook", error))
+        let answer = live.hook(&blueprint, indices, hook).await;
+        self.settle(live, answer).await
+    }
+
+    async fn config_options(&mut self) -> Result<Choices> {
+        let blueprint = self.blueprint.clone();
+        let Some(index) = &blueprint.catalogued.exports.options else { return Ok(Choices::new()) };
+        let mut live = self.live().await?;
+        let answer = live.choices(&blueprint, index).await;
+        self.settle(live, answer).await
     }
 
     async fn reconfigure(&mut self, config: Arc<str>) -> Result<()> {
-        let old = self.blueprint.config();
-        if let Some(indices) = &self.blueprint.clone().catalogued.exports.lifecycle {
-            let mut live = self.live().await?;
-            let hook = Hook::Reconfigure { old: &old, new: &config };
-            if let Ok(Ok(())) = live.hook(&self.blueprint, indices, hook).await {
-                self.blueprint.set_config(config);
+        let (live, ended) = reconfigure(&self.blueprint, self.live.take(), config).await;
+        self.live = live;
+        ended
+    }
+
+    /// Puts the instance back, or a new one where it cannot go on.
+    async fn settle<T>(&mut self, live: Box<Live>, answer: Answer<T>) -> Result<T> {
+        match answer {
+            Ok(answer) => {
                 self.live = Some(live);
-                return Ok(());
-            }
-        }
-        self.blueprint.set_config(config);
-        match Live::start(&self.blueprint, None).await {
-            Ok(live) => {
-                self.live = Some(Box::new(live));
-                Ok(())
+                answer
             }
             Err(error) => {
-                self.blueprint.set_config(old);
+                drop(live);
+                self.live = revived(&self.blueprint).await;
                 Err(error)
             }
         }
     }
+}
+
+/// Does what was asked for, unless whoever asked goes away: then the instance goes with it, as it does in a call.
+async fn answer<T>(mut reply: oneshot::Sender<Result<T>>, work: impl Future<Output = Result<T>>) {
+    let done = tokio::select! {
+        biased;
+        done = work => done,
+        () = reply.closed() => return,
+    };
+    // Whoever asked may have gone away.
+    let _ = reply.send(done);
 }

@@ -10,12 +10,15 @@ mod serve;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot};
 
 use super::blueprint::Blueprint;
-use super::live::{Hook, Live};
-use super::runner::{Work, closed, turn};
+use super::live::Live;
+use super::options::Choices;
+use super::runner::{Undone, Work, closed, turn};
 use super::stream::Items;
 use crate::capability::job::Job;
 use crate::error::{Error, Result};
@@ -25,13 +28,23 @@ use driver::Driver;
 pub(crate) struct Shared {
     blueprint: Arc<Blueprint>,
     sender: mpsc::Sender<Message>,
+    /// Ends with the driver.
+    ended: futures::future::Shared<oneshot::Receiver<()>>,
 }
 
 enum Message {
     Call(Box<Call>),
-    Hook(Hook<'static>, oneshot::Sender<Result<()>>),
+    /// What runs between two calls.
+    Request(Request),
+}
+
+enum Request {
+    Prefetch(Duration, oneshot::Sender<Result<()>>),
+    Switch(bool, oneshot::Sender<Result<()>>),
+    ConfigOptions(oneshot::Sender<Result<Choices>>),
     Reconfigure(Arc<str>, oneshot::Sender<Result<()>>),
-    Close(oneshot::Sender<()>),
+    /// Ends the driver, after the messages that were sent before.
+    Close,
 }
 
 struct Call {
@@ -50,43 +63,69 @@ impl Shared {
     pub(super) async fn start(blueprint: Arc<Blueprint>) -> Result<Self> {
         let live = Live::start(&blueprint, None).await?;
         let (sender, receiver) = mpsc::channel(1);
-        let driver = Driver { blueprint: blueprint.clone(), live: Some(Box::new(live)), receiver };
-        tokio::spawn(driver.run());
-        Ok(Self { blueprint, sender })
+        let (end, ended) = oneshot::channel();
+        let driver = Driver::new(blueprint.clone(), live, receiver);
+        tokio::spawn(async move {
+            driver.run().await;
+            // Nobody may be left to hear it.
+            let _ = end.send(());
+        });
+        Ok(Self { blueprint, sender, ended: ended.shared() })
     }
 
-    pub(super) async fn execute(&self, work: Work) -> Result<Value> {
+    pub(super) async fn execute(&self, work: Work) -> Result<Value, Undone<Work>> {
+        let Some(permit) = self.enter(&work).await? else {
+            return Err(Undone::Closed(Box::new(work)));
+        };
         let (sender, receiver) = oneshot::channel();
-        self.call(work, Reply::Value(sender), receiver).await
+        Ok(self.call(permit, work, Reply::Value(sender), receiver).await?)
     }
 
-    pub(super) async fn stream(&self, work: Work, items: Items) -> Result<()> {
+    pub(super) async fn stream(&self, work: Work, items: Items) -> Result<(), Undone<(Work, Items)>> {
+        let Some(permit) = self.enter(&work).await? else {
+            return Err(Undone::Closed(Box::new((work, items))));
+        };
         let (sender, receiver) = oneshot::channel();
-        self.call(work, Reply::Stream(items, sender), receiver).await
+        Ok(self.call(permit, work, Reply::Stream(items, sender), receiver).await?)
     }
 
-    pub(super) async fn hook(&self, hook: Hook<'static>) -> Result<()> {
-        self.ask(|reply| Message::Hook(hook, reply)).await?
+    pub(super) async fn prefetch(&self, stall: Duration) -> Result<()> {
+        self.ask(|reply| Request::Prefetch(stall, reply)).await
+    }
+
+    pub(super) async fn switch(&self, on: bool) -> Result<()> {
+        self.ask(|reply| Request::Switch(on, reply)).await
+    }
+
+    pub(super) async fn config_options(&self) -> Result<Choices> {
+        self.ask(Request::ConfigOptions).await
     }
 
     pub(super) async fn reconfigure(&self, config: Arc<str>) -> Result<()> {
-        self.ask(|reply| Message::Reconfigure(config, reply)).await?
+        self.ask(|reply| Request::Reconfigure(config, reply)).await
     }
 
     pub(super) async fn close(&self) {
-        // An error says that it is closed already.
-        let _ = self.ask(Message::Close).await;
+        // An error says that it is closing already.
+        let _ = self.sender.send(Message::Request(Request::Close)).await;
+        // An error says that the driver is gone, which is the same.
+        let _ = self.ended.clone().await;
+    }
+
+    /// Waits for the call's turn to be sent to the driver; none where there will be none. What has a permit is served,
+    /// whatever happens meanwhile.
+    async fn enter(&self, work: &Work) -> Result<Option<mpsc::Permit<'_, Message>>> {
+        Ok(turn(&work.job, || work.what(), self.sender.reserve()).await?.ok())
     }
 
     async fn call<T>(
         &self,
+        permit: mpsc::Permit<'_, Message>,
         work: Work,
         reply: Reply,
         mut receiver: oneshot::Receiver<Result<T>>,
     ) -> Result<T> {
         let (job, what) = (work.job.clone(), work.what());
-        let permit = turn(&job, || what.clone(), self.sender.reserve()).await?;
-        let permit = permit.map_err(|_| closed(&self.blueprint))?;
         let taken = Arc::new(AtomicBool::new(false));
         let abandoned = CancelOnDrop(Some(&job));
         permit.send(Message::Call(Box::new(Call { work, reply, taken: taken.clone() })));
@@ -106,10 +145,11 @@ impl Shared {
         ended.unwrap_or_else(|_| Err(closed(&self.blueprint)))
     }
 
-    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T> {
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<Result<T>>) -> Request) -> Result<T> {
         let (sender, receiver) = oneshot::channel();
-        self.sender.send(message(sender)).await.map_err(|_| closed(&self.blueprint))?;
-        receiver.await.map_err(|_| closed(&self.blueprint))
+        let sent = self.sender.send(Message::Request(request(sender))).await;
+        sent.map_err(|_| closed(&self.blueprint))?;
+        receiver.await.map_err(|_| closed(&self.blueprint))?
     }
 }
 

@@ -1,6 +1,6 @@
 //! The calls that are in a shared instance at the same time, and what becomes of them when it breaks.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,7 @@ use crate::instance::blueprint::Blueprint;
 use crate::instance::convert;
 use crate::instance::runner::Work;
 use crate::instance::state::State;
+use crate::instance::stats::Ended;
 use crate::value::Value;
 
 /// Why the Store of a round cannot be used any more.
@@ -29,6 +30,8 @@ pub(super) struct Round {
     pub(super) blueprint: Arc<Blueprint>,
     pub(super) stopper: Arc<Stopper>,
     calls: Mutex<Vec<Arc<InFlight>>>,
+    /// What the Store's fuel was set to by the last call to begin.
+    fuel: AtomicU64,
     failed: Mutex<Vec<(Arc<InFlight>, Error)>>,
 }
 
@@ -103,7 +106,13 @@ impl InFlight {
 
 impl Round {
     pub(super) fn new(blueprint: &Arc<Blueprint>, stopper: Arc<Stopper>) -> Self {
-        Self { blueprint: blueprint.clone(), stopper, calls: Mutex::default(), failed: Mutex::default() }
+        Self {
+            blueprint: blueprint.clone(),
+            stopper,
+            calls: Mutex::default(),
+            fuel: AtomicU64::new(0),
+            failed: Mutex::default(),
+        }
     }
 
     /// Makes the Store ready for calls. What the guest prints cannot be put down to one of them, so that it goes to a
@@ -120,10 +129,26 @@ impl Round {
         let state = store.data_mut();
         state.stdio.end_call();
         state.jobs.begin(None);
+        self.account_fuel(store.get_fuel().ok(), 0);
+        self.account_cpu();
+    }
+
+    /// Counts what the calls of this instance computed since this was last done.
+    pub(super) fn account_cpu(&self) {
+        self.blueprint.counters.used_cpu(self.stopper.meter.unaccounted());
+    }
+
+    /// Counts the fuel that was used since this was last done, and notes what the Store's is set to.
+    pub(super) fn account_fuel(&self, left: Option<u64>, set_to: u64) {
+        let before = self.fuel.swap(set_to, Ordering::Relaxed);
+        if let Some(used) = left.and_then(|left| before.checked_sub(left)) {
+            self.blueprint.counters.used_fuel(used);
+        }
     }
 
     pub(super) fn begin(&self, call: InFlight) -> Arc<InFlight> {
         let call = Arc::new(call);
+        self.blueprint.counters.begin();
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
         // A guest that spins lets no other call begin, so that the last one to begin bounds it.
         let deadline =
@@ -132,7 +157,10 @@ impl Round {
         call
     }
 
-    pub(super) fn end(&self, call: &Arc<InFlight>) {
+    pub(super) fn end(&self, call: &Arc<InFlight>, ended: Ended) {
+        self.blueprint.counters.took(call.began.elapsed());
+        self.blueprint.counters.end(ended);
+        self.account_cpu();
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| !Arc::ptr_eq(other, call));
     }
 
@@ -158,6 +186,8 @@ impl Round {
                 }
                 Broken::Forced(_) => self.collateral(),
             };
+            self.blueprint.counters.took(call.began.elapsed());
+            self.blueprint.counters.end((&error).into());
             failed.push((call, error));
         }
     }

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::instance::convert;
 use crate::instance::live::{ExecuteOwned, ExecuteStream, Outcome};
 use crate::instance::state::State;
+use crate::instance::stats::Ended;
 use crate::instance::stream::serve;
 use crate::value::Value;
 
@@ -89,25 +90,27 @@ async fn serve_call(
     if let Some(fuel) = call.work.limits.fuel {
         // As with CPU time, the last call to begin bounds the Store. The engine counts fuel, or the call would have
         // been refused.
-        let _ = accessor.with(|mut access| access.as_context_mut().set_fuel(fuel));
+        let _ = accessor.with(|mut access| {
+            let mut store = access.as_context_mut();
+            round.account_fuel(store.get_fuel().ok(), fuel);
+            store.set_fuel(fuel)
+        });
     }
     let ended = match items {
         None => serve_execute(accessor, functions.execute, &call, action, input).await.map(|outcome| {
             let value = outcome.map_err(|error| call.error(error));
-            Ended::Value(
-                value.and_then(|value| convert::from_guest(|| call.what.clone(), value, output_bytes)),
-            )
+            End::Value(value.and_then(|value| convert::from_guest(|| call.what.clone(), value, output_bytes)))
         }),
         Some(items) => match functions.stream {
-            None => Ok(Ended::Stream(Err(Error::invalid(format!("{} does not stream", call.what))))),
+            None => Ok(End::Stream(Err(Error::invalid(format!("{} does not stream", call.what))))),
             Some(stream) => serve(accessor, stream, action, input, items, Some(&call.work.job))
                 .await
-                .map(|outcome| Ended::Stream(outcome.map_err(|error| call.error(error)))),
+                .map(|outcome| End::Stream(outcome.map_err(|error| call.error(error)))),
         },
     };
     // A failure of the engine breaks the whole round, which answers its calls.
     let Ok(ended) = ended else { return };
-    round.end(&call);
+    round.end(&call, ended.how());
     let memory = accessor.with(|mut access| {
         let store = access.as_context_mut();
         let limiter = &store.data().limiter;
@@ -122,15 +125,24 @@ async fn serve_call(
     });
     // The caller may have gone away.
     match (call.answer(), ended) {
-        (Some(Answer::Value(reply)), Ended::Value(value)) => drop(reply.send(value)),
-        (Some(Answer::Stream(reply)), Ended::Stream(end)) => drop(reply.send(end)),
+        (Some(Answer::Value(reply)), End::Value(value)) => drop(reply.send(value)),
+        (Some(Answer::Stream(reply)), End::Stream(end)) => drop(reply.send(end)),
         _ => {}
     }
 }
 
-enum Ended {
+enum End {
     Value(Result<Value>),
     Stream(Result<()>),
+}
+
+impl End {
+    fn how(&self) -> Ended {
+        match self {
+            End::Value(value) => value.into(),
+            End::Stream(end) => end.into(),
+        }
+    }
 }
 
 async fn serve_execute(

@@ -21,7 +21,7 @@ impl lifecycle::Guest for Misbehave {
             println!("told to stop");
             return Err(Error::Cancelled);
         }
-        if told("prefetch-spins") {
+        if told("prefetch-loops") {
             ways::spin();
         }
         if told("prefetch-repeats") {
@@ -34,7 +34,7 @@ impl lifecycle::Guest for Misbehave {
         if told("prefetch-progresses") {
             for step in 0..100_u32 {
                 job::report_progress(Some(f64::from(step) / 100.0), "fetching");
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::sleep(Duration::from_millis(10));
             }
         }
         Ok(())
@@ -76,7 +76,7 @@ impl lifecycle::Guest for Misbehave {
 impl config_options::Guest for Misbehave {
     async fn options(field: String) -> Result<Vec<Choice>, Error> {
         let choice = |value: &str, label: &str| Choice { value: value.into(), label: label.into() };
-        if told("options-spin") {
+        if told("options-loop") {
             ways::spin();
         }
         if told("options-trap") {
@@ -87,6 +87,9 @@ impl config_options::Guest for Misbehave {
         }
         if told("options-are-no-json") {
             return Ok(vec![choice("{", "open")]);
+        }
+        if told("options-many") {
+            return Ok(vec![choice("1", &"x".repeat(2 << 10)); 2_000]);
         }
         if told("options-flood") {
             return Ok(vec![choice("1", &"x".repeat(4 << 10)); 20_000]);
