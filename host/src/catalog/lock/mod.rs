@@ -192,7 +192,10 @@ impl LockFile {
 
 /// What a lock file's text was found to mean: it is read for every plugin that is loaded, and rarely changes.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Remembered(Arc<Mutex<Option<(Vec<u8>, Arc<LockFile>)>>>);
+pub(crate) struct Remembered(Arc<Mutex<Option<Known>>>);
+
+/// The bytes of a file, and what they mean.
+type Known = (Vec<u8>, Arc<LockFile>);
 
 impl Remembered {
     /// Reads the file, and parses it only where it is not what it was the last time.

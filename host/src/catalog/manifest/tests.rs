@@ -371,3 +371,17 @@ fn a_schema_that_changes_below_its_fields_is_not_passed_over() {
     assert!(changes.config_fields.is_empty() && changes.config_schema.is_some());
     assert_eq!(changes.to_string(), "~ configuration schema, in what lies deeper than its fields");
 }
+
+#[test]
+fn what_the_documentation_shows_can_be_used() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/manifest.md");
+    let docs = std::fs::read_to_string(docs).unwrap();
+    let block = |kind: &str| docs.split(kind).nth(1).unwrap().split("```").next().unwrap().to_owned();
+    assert_eq!(Manifest::validate(&block("```json\n")), []);
+    let manifest = Manifest::parse("it", block("```json\n").as_bytes()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let lock = dir.path().join("cjm.lock");
+    std::fs::write(&lock, block("```toml\n")).unwrap();
+    let lock = crate::catalog::lock::LockFile::read(&lock).unwrap();
+    assert!(lock.check(&manifest.code.name, &manifest.install.digest).is_ok());
+}
