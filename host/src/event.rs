@@ -1,5 +1,6 @@
 //! What happens while calls run, as it is told to whoever watches: a call, a plugin, or the whole host.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
@@ -8,6 +9,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::catalog::{Capability, Digest};
+use crate::error::Error;
 
 /// Events that a slow subscriber may lag behind before it misses the oldest.
 const BACKLOG: usize = 1024;
@@ -68,6 +70,13 @@ pub enum EventKind {
         grant: String,
         /// Refusals before this one that were not told.
         untold: u64,
+    },
+    /// A file of the plugins folder, or the folder itself, cannot be used; or a plugin that should be loaded could not be.
+    PluginProblem {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        error: Error,
     },
     /// The plugin was loaded under this id.
     Loaded {

@@ -39,6 +39,7 @@ mod event;
 mod file;
 mod host;
 mod instance;
+mod manager;
 mod policy;
 mod settings;
 mod store;
@@ -66,6 +67,10 @@ pub use host::{
     inspect_bytes, inspect_file,
 };
 pub use instance::{Choice, InstanceStats};
+pub use manager::{
+    Candidate, Canonical, CategoryEntry, ConfigEdit, Configured, Discovery, Granted, Installed, Instance,
+    Manager, Outcome, PluginCategory, PluginGrants, Query, Record, Watcher, create,
+};
 pub use policy::{
     EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, LimitOverrides, Limits,
     NetworkGrant, Scheme, SocketGrant, SocketProtocol,

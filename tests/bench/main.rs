@@ -14,6 +14,7 @@ mod bare;
 mod calls;
 mod cancel;
 mod load;
+mod manager;
 mod memory;
 mod pair;
 mod streams;
@@ -40,6 +41,7 @@ fn main() {
     load::run(&runtime, &mut criterion, &mut table);
     streams::run(&runtime, &mut criterion, &mut table);
     cancel::run(&runtime, &mut table);
+    manager::run(&runtime, &mut table);
     criterion.final_summary();
     table.print();
 }

@@ -4,13 +4,18 @@
     clippy::panic,
     clippy::expect_used,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test that cannot be set up fails"
 )]
 
 mod guests;
 mod memory;
+mod numbered;
 #[cfg(doctest)]
 mod pages;
+mod project;
 
 pub use guests::{compiled, guest};
 pub use memory::resident_bytes;
+pub use numbered::{drop_numbered, numbered};
+pub use project::Project;

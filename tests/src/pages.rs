@@ -12,5 +12,8 @@ mod embedding {}
 #[doc = include_str!("../../docs/limits-and-cancellation.md")]
 mod limits_and_cancellation {}
 
+#[doc = include_str!("../../docs/managing.md")]
+mod managing {}
+
 #[doc = include_str!("../../docs/writing-plugins.md")]
 mod writing_plugins {}

@@ -24,6 +24,7 @@ pub use manifest::{
     ActionRecord, Change, Changes, Code, Differences, Drift, DriftRecord, FORMAT as MANIFEST_FORMAT, Install,
     Installer, Manifest, Overrides, Resources, schema_digest,
 };
+pub(crate) use name::{check_name, closest, shown};
 pub use schema::Schema;
 pub(crate) use schema::{INSTANCE, check_json};
 pub use trust::{

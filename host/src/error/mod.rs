@@ -17,7 +17,7 @@ pub use trap::{Frame, Trap, TrapKind};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why something failed.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// What was handed in cannot be used: a file that is no plugin, an unknown action, JSON that does not fit its

@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::Capability;
+use crate::catalog::{Capability, Inspection};
 use crate::error::{Error, Result};
 use crate::policy::{Grant, Grants};
 
 type Imports = BTreeMap<Capability, Vec<String>>;
+
+/// Whether a component could be loaded with these grants.
+pub(crate) fn check_grants(plugin: &str, inspection: &Inspection, grants: &Grants) -> Result<()> {
+    check_offered(&inspection.file, &inspection.imports)?;
+    check_granted(plugin, &inspection.imports, grants)
+}
 
 /// Refuses a component that needs what this host does not have, before any of its code is compiled.
 pub(super) fn check_offered(file: &str, imports: &Imports) -> Result<()> {

@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 pub use builder::HostBuilder;
 pub use call::Call;
 pub use examine::Examined;
+pub(crate) use granted::check_grants;
 pub use loader::{Loader, Source};
 pub use plugin::Plugin;
 pub use prepare::{inspect_bytes, inspect_file};
@@ -30,7 +31,7 @@ pub use running::{Canceller, Running};
 use crate::catalog::Digest;
 use crate::engine::Engines;
 use crate::error::{Error, Result};
-use crate::event::{EventBus, EventKind, Subscription};
+use crate::event::{Event, EventBus, EventKind, Subscription};
 use crate::instance::Linkers;
 use crate::policy::Limits;
 use plugin::Loaded;
@@ -113,6 +114,14 @@ impl Host {
     /// What happens from now on in all plugins of this host.
     pub fn events(&self) -> Subscription {
         self.inner.events.subscribe()
+    }
+
+    /// Tells what happened outside of any call; `instance` is empty where it happened to none.
+    pub(crate) fn tell(&self, instance: &str, kind: EventKind) {
+        let events = &self.inner.events;
+        if events.is_watched() {
+            events.send(Event { instance: instance.into(), job: "".into(), kind });
+        }
     }
 
     /// The limits that instances have unless they are loaded with others.

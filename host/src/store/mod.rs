@@ -53,11 +53,6 @@ impl Database {
         Ok(Self(Arc::new(Inner { path: path.to_owned(), connection: Mutex::new(connection) })))
     }
 
-    /// The file.
-    pub(crate) fn path(&self) -> &Path {
-        &self.0.path
-    }
-
     /// The configurations of instances.
     pub(crate) fn configurations(&self) -> Configurations<'_> {
         Configurations::new(self)

@@ -1,0 +1,117 @@
+//! From what is known of a plugin to a loader with everything that it is to be loaded with.
+
+use std::sync::Arc;
+
+use super::Manager;
+use super::record::Record;
+use super::slot::Slot;
+use crate::capability::secrets::Secrets;
+use crate::error::Result;
+use crate::event::EventKind;
+use crate::host::{Loader, Source};
+use crate::policy::{Grants, Limits};
+
+/// A loader that is ready, and what the operator should know.
+pub(super) struct Assembled {
+    pub(super) loader: Loader,
+    pub(super) warnings: Vec<String>,
+    /// Whether it takes calls from the start.
+    pub(super) enabled: bool,
+}
+
+/// What blocks: the component's bytes, verified, and what the database and the secrets' store hold for it.
+struct Gathered {
+    bytes: Arc<[u8]>,
+    config: serde_json::Value,
+    enabled: bool,
+    secrets: Secrets,
+}
+
+impl Manager {
+    /// Gathers what an instance is loaded with. The component's bytes are read once and verified, and the very same
+    /// bytes are loaded.
+    pub(super) async fn assemble(&self, slot: &Slot) -> Result<Assembled> {
+        let record = self.record(&slot.name)?;
+        if let Some(refusal) = &record.refusal {
+            return Err(refusal.clone());
+        }
+        let grants = self.effective_grants(&record);
+        let limits = self.effective_limits(&record);
+        let gathered = {
+            let (manager, record, id, names) =
+                (self.clone(), record.clone(), slot.id.clone(), grants.secrets.clone());
+            self.blocking("read the plugin", move || manager.gather(&record, &id, &names)).await?
+        };
+        let mut warnings = Vec::new();
+        if let Some(drift) = self.drift(&record) {
+            self.host().tell(&slot.id, drift.1);
+            warnings.push(drift.0);
+        }
+        let source = Source::bytes(record.path.display().to_string(), gathered.bytes);
+        let mut loader = self
+            .host()
+            .loader(source)
+            .id(&*slot.id)
+            .digest(record.digest)
+            .config(gathered.config)
+            .limits(limits)
+            .grants(grants)
+            .secrets(&gathered.secrets)
+            .prefetch_stall(self.settings().prefetch_stall());
+        if let Some(mode) = self.settings().plugin(&record.name).and_then(|plugin| plugin.mode) {
+            loader = loader.instance_mode(mode);
+        }
+        Ok(Assembled { loader, warnings, enabled: gathered.enabled })
+    }
+
+    fn gather(&self, record: &Record, id: &str, secrets: &[String]) -> Result<Gathered> {
+        let bytes = self.verified(record)?;
+        let stored = self.database().configurations().get(id)?;
+        let enabled = stored.as_ref().is_none_or(|stored| stored.enabled);
+        let own = stored.and_then(|stored| stored.config);
+        let config = own.unwrap_or_else(|| self.declared_config(&record.name));
+        let secrets = self.secrets().granted(secrets.iter().map(String::as_str))?;
+        Ok(Gathered { bytes, config, enabled, secrets })
+    }
+
+    /// What `cjm.toml` and the manifest's overrides grant, together.
+    pub(super) fn effective_grants(&self, record: &Record) -> Grants {
+        let mut grants =
+            self.settings().plugin(&record.name).map(|plugin| plugin.grants.clone()).unwrap_or_default();
+        if let Some(manifest) = &record.manifest {
+            grants.union(&manifest.overrides.grants);
+        }
+        grants
+    }
+
+    /// The limits of the host, changed by those of `cjm.toml` for this plugin, changed by the manifest's overrides.
+    pub(super) fn effective_limits(&self, record: &Record) -> Limits {
+        let mut limits = self.host().limits().clone();
+        if let Some(plugin) = self.settings().plugin(&record.name) {
+            limits = limits.overlaid(&plugin.limits);
+        }
+        if let Some(manifest) = &record.manifest {
+            limits = limits.overlaid(&manifest.overrides.limits);
+        }
+        limits
+    }
+
+    /// The configuration that `cjm.toml` gives a plugin.
+    pub(super) fn declared_config(&self, name: &str) -> serde_json::Value {
+        let declared = self.settings().plugin(name).and_then(|plugin| plugin.config.clone());
+        declared.unwrap_or_else(|| serde_json::json!({}))
+    }
+
+    /// Whether the configuration schema is another than the one that was recorded at installation.
+    fn drift(&self, record: &Record) -> Option<(String, EventKind)> {
+        if !self.settings().drift_detection() {
+            return None;
+        }
+        let manifest = record.manifest.as_ref()?;
+        let drift = manifest.schema_drift(&record.description)?;
+        let warning =
+            format!("{drift}: look at its configuration, then `cjm-ctl regenerate {}`", record.name);
+        tracing::warn!(plugin = record.name, "{warning}");
+        Some((warning, EventKind::Drift { recorded: drift.recorded, live: drift.live }))
+    }
+}
