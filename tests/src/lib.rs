@@ -1,4 +1,5 @@
-//! What the whole-system tests share: where the guests are, and how to watch the host.
+//! What the whole-system tests share: where the guests are, a web on loopback, and how to watch
+//! the host.
 
 #![allow(
     clippy::panic,
@@ -14,6 +15,7 @@ mod numbered;
 #[cfg(doctest)]
 mod pages;
 mod project;
+pub mod server;
 
 pub use guests::{compiled, guest};
 pub use memory::resident_bytes;

@@ -78,3 +78,35 @@ fn function_stand_in(
         linker.func_new(name, move |_, _, _, _| Err(refuse()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{EngineOptions, Engines};
+
+    #[test]
+    fn what_is_missing_is_stood_in_for_and_nothing_else() {
+        let engine = Engines::new(EngineOptions::default(), None).unwrap().select(false).unwrap();
+        let linker = {
+            let mut linker = Linker::new(&engine.engine);
+            super::super::state::add_to_linker(&mut linker).unwrap();
+            linker
+        };
+        let component = |text: &str| Component::new(&engine.engine, wat::parse_str(text).unwrap()).unwrap();
+        let missing = component(
+            r#"(component
+                (import "acme:tools/saw@1.0.0" (instance
+                    (export "blade" (type (sub resource)))
+                    (export "cut" (func (param "depth" u32) (result string)))
+                    (export "wait" (func async (result u32)))))
+                (import "wasi:nn/tensor@0.2.0" (instance))
+                (import "wasi:cli/exit@0.2.0" (instance)))"#,
+        );
+        assert!(linker.instantiate_pre(&missing).is_err());
+        let with = add(&linker, &engine.engine, &missing).unwrap().expect("something is missing");
+        with.instantiate_pre(&missing).unwrap();
+
+        let whole = component(r#"(component (import "wasi:cli/exit@0.2.0" (instance)))"#);
+        assert!(add(&linker, &engine.engine, &whole).unwrap().is_none());
+    }
+}
