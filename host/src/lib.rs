@@ -69,7 +69,7 @@ pub use host::{
 pub use instance::{Choice, InstanceStats};
 pub use manager::{
     Candidate, Canonical, CategoryEntry, ConfigEdit, Configured, Discovery, Granted, Installed, Instance,
-    Manager, Outcome, PluginCategory, PluginGrants, Query, Record, Watcher, create,
+    Manager, Outcome, PluginCategory, PluginGrants, Query, Record, SecretState, Watcher, create,
 };
 pub use policy::{
     EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, LimitOverrides, Limits,

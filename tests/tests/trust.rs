@@ -65,7 +65,7 @@ async fn an_upgrade_says_what_changes_and_keeps_what_the_operator_decided() {
     let version = changes.version.unwrap();
     assert_eq!((version.from.to_string(), version.to.to_string()), ("1.0.0".into(), "1.0.1".into()));
     next.commit(&[]).await.unwrap();
-    assert_eq!(manager.grants("numbered-000001").unwrap().granted.len(), 1);
+    assert_eq!(manager.grants("numbered-000001").await.unwrap().granted.len(), 1);
     assert_eq!(runs(&manager).await.unwrap(), "numbered-000001 1.0.1");
     let again = manager.prepare(component(&project, 1).to_str().unwrap(), |_, _| {}).await.unwrap();
     assert!(again.is_up_to_date());

@@ -2,17 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::{Capability, Inspection};
+use crate::catalog::{Capability, Description, SecretNeed};
 use crate::error::{Error, Result};
 use crate::policy::{Grant, Grants};
 
 type Imports = BTreeMap<Capability, Vec<String>>;
-
-/// Whether a component could be loaded with these grants.
-pub(crate) fn check_grants(plugin: &str, inspection: &Inspection, grants: &Grants) -> Result<()> {
-    check_offered(&inspection.file, &inspection.imports)?;
-    check_granted(plugin, &inspection.imports, grants)
-}
 
 /// Refuses a component that needs what this host does not have, before any of its code is compiled.
 pub(super) fn check_offered(file: &str, imports: &Imports) -> Result<()> {
@@ -32,8 +26,9 @@ pub(super) fn check_offered(file: &str, imports: &Imports) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a component that imports what it was not granted, with the grants that would do.
-pub(super) fn check_granted(plugin: &str, imports: &Imports, grants: &Grants) -> Result<()> {
+/// Refuses a plugin that was not granted what it imports, or a secret that it requires: all that is missing at once, with
+/// the grants that would do.
+pub(super) fn check_granted(description: &Description, imports: &Imports, grants: &Grants) -> Result<()> {
     let needed = [
         (Capability::Network, grants.network.is_empty(), "network=https://*"),
         (Capability::Sockets, grants.sockets.is_empty(), "socket=tcp://0.0.0.0/0"),
@@ -45,15 +40,49 @@ pub(super) fn check_granted(plugin: &str, imports: &Imports, grants: &Grants) ->
             wanted.insert(grant.parse::<Grant>()?);
         }
     }
+    let required = description.secrets.iter().filter(|secret| secret.required);
+    for secret in required.filter(|secret| !grants.secrets.contains(&secret.name)) {
+        missing.push(said(secret));
+        wanted.insert(Grant::Secret(secret.name.clone()));
+    }
     if missing.is_empty() {
         return Ok(());
     }
+    let plugin = &description.name;
     Err(Error::not_granted(plugin, format!("plugin `{plugin}`"), missing, &wanted))
+}
+
+/// A secret as an operator has to know it.
+pub(super) fn said(secret: &SecretNeed) -> String {
+    format!("the secret `{}`: {}", secret.name, secret.description)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::{DescriptionData, InstanceMode};
+
+    fn description(secrets: &[(&str, bool)]) -> Description {
+        let secret = |&(name, required): &(&str, bool)| SecretNeed {
+            name: name.into(),
+            description: "A key.".into(),
+            required,
+        };
+        let data = DescriptionData {
+            name: "fetch".into(),
+            version: "1.0.0".into(),
+            summary: String::new(),
+            authors: Vec::new(),
+            category: None,
+            domain: None,
+            platforms: Vec::new(),
+            secrets: secrets.iter().map(secret).collect(),
+            config_schema: "{}".into(),
+            actions: Vec::new(),
+            instance: InstanceMode::Exclusive,
+        };
+        Description::new("it", data).unwrap()
+    }
 
     fn imports(names: &[&str]) -> Imports {
         let mut imports = Imports::new();
@@ -73,7 +102,7 @@ mod tests {
         ]);
         let refusal = |grants: &[&str]| {
             let grants: Grants = grants.iter().map(|text| text.parse::<Grant>().unwrap()).collect();
-            check_granted("fetch", &imports, &grants)
+            check_granted(&description(&[]), &imports, &grants)
         };
         let Err(Error::NotGranted(all)) = refusal(&["gpu", "secret=a"]) else { panic!("it is granted") };
         assert_eq!(
@@ -86,6 +115,20 @@ mod tests {
         };
         assert_eq!(sockets.missing, ["wasi:sockets/tcp@0.2.0"]);
         refusal(&["network=https://a", "socket=tcp://10.0.0.1:80"]).unwrap();
+    }
+
+    #[test]
+    fn secrets_that_are_required_are_refused_together_with_the_rest() {
+        let description = description(&[("a", true), ("b", false)]);
+        let imports = imports(&["wasi:http/client@0.3.0"]);
+        let Err(Error::NotGranted(all)) = check_granted(&description, &imports, &Grants::default()) else {
+            panic!("it is granted")
+        };
+        assert_eq!(all.missing, ["wasi:http/client@0.3.0", "the secret `a`: A key."]);
+        assert_eq!(all.grants, ["network=https://*", "secret=a"]);
+        let granted: Grants =
+            ["network=https://a", "secret=a"].iter().map(|text| text.parse::<Grant>().unwrap()).collect();
+        check_granted(&description, &imports, &granted).unwrap();
     }
 
     #[test]

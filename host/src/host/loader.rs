@@ -188,11 +188,11 @@ impl Loader {
     pub(super) async fn prepare_instance(self, in_place_of: Option<&Loaded>) -> Result<Arc<Loaded>> {
         let prepared = self.host.prepare(self.source, &self.limits, self.digest, Purpose::Instances).await?;
         let description = &prepared.description;
-        check_granted(&description.name, &prepared.inspection.imports, &self.grants)?;
+        check_granted(description, &prepared.inspection.imports, &self.grants)?;
         let id = self.id.unwrap_or_else(|| description.name.clone());
         check_id(&id)?;
         check_platform(description)?;
-        check_secrets(description, &self.grants, &self.secrets)?;
+        check_secrets(description, &self.secrets)?;
         let id: Arc<str> = id.into();
         let config = configuration(&id, description, self.config)?;
         let sinks = match in_place_of {

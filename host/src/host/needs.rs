@@ -3,9 +3,11 @@
 use std::env::consts::{ARCH, OS};
 
 use crate::capability::secrets::Secrets;
-use crate::catalog::{Description, SecretNeed};
+use crate::catalog::{Description, Inspection};
 use crate::error::{Error, Result};
-use crate::policy::{Grant, Grants};
+use crate::policy::Grants;
+
+use super::granted::{check_granted, check_offered, said};
 
 /// Refuses a plugin that does not run on this machine.
 pub(super) fn check_platform(description: &Description) -> Result<()> {
@@ -19,18 +21,10 @@ pub(super) fn check_platform(description: &Description) -> Result<()> {
     )))
 }
 
-/// Refuses a plugin that was not granted the secrets that it requires, or to which they cannot be given.
-pub(super) fn check_secrets(description: &Description, grants: &Grants, secrets: &Secrets) -> Result<()> {
-    let required = || description.secrets.iter().filter(|secret| secret.required);
-    let said = |secret: &SecretNeed| format!("the secret `{}`: {}", secret.name, secret.description);
-    let plugin = &description.name;
-    let ungranted: Vec<_> = required().filter(|secret| !grants.secrets.contains(&secret.name)).collect();
-    if !ungranted.is_empty() {
-        let missing = ungranted.iter().map(|secret| said(secret)).collect();
-        let wanted = ungranted.iter().map(|secret| Grant::Secret(secret.name.clone())).collect();
-        return Err(Error::not_granted(plugin, format!("plugin `{plugin}`"), missing, &wanted));
-    }
-    let absent: Vec<_> = required().filter(|secret| secrets.get(&secret.name).is_none()).collect();
+/// Refuses a plugin that requires secrets which are granted, but not there.
+pub(super) fn check_secrets(description: &Description, secrets: &Secrets) -> Result<()> {
+    let required = description.secrets.iter().filter(|secret| secret.required);
+    let absent: Vec<_> = required.filter(|secret| !secrets.contains(&secret.name)).collect();
     if absent.is_empty() {
         return Ok(());
     }
@@ -38,17 +32,31 @@ pub(super) fn check_secrets(description: &Description, grants: &Grants, secrets:
     let commands: Vec<_> =
         absent.iter().map(|secret| format!("cjm-ctl secret set {}", secret.name)).collect();
     Err(Error::invalid(format!(
-        "plugin `{plugin}` requires secrets that are granted, but not there: {}; set them: {}",
+        "plugin `{}` requires secrets that are granted, but not there: {}; set them: {}",
+        description.name,
         missing.join("; "),
         commands.join("; ")
     )))
+}
+
+/// Whether a plugin could be loaded with these grants and secrets.
+pub(crate) fn check_needs(
+    examined: &Inspection,
+    description: &Description,
+    grants: &Grants,
+    secrets: &Secrets,
+) -> Result<()> {
+    check_offered(&examined.file, &examined.imports)?;
+    check_granted(description, &examined.imports, grants)?;
+    check_platform(description)?;
+    check_secrets(description, secrets)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::capability::secrets::Secret;
-    use crate::catalog::{DescriptionData, InstanceMode};
+    use crate::catalog::{DescriptionData, InstanceMode, SecretNeed};
     use crate::error::Category;
 
     fn description(platforms: &[&str], secrets: &[(&str, bool)]) -> Description {
@@ -83,27 +91,19 @@ mod tests {
     }
 
     #[test]
-    fn secrets_that_are_required_must_be_granted_and_there() {
+    fn secrets_that_are_required_must_be_there() {
         let description = description(&[], &[("a", true), ("b", false), ("c", true)]);
-        let given = |granted: &[&str], there: &[&str]| {
-            let grants = granted.iter().map(|&name| Grant::Secret(name.to_owned())).collect();
+        let given = |there: &[&str]| {
             let mut secrets = Secrets::default();
             for name in there {
                 secrets.insert(*name, Secret::new("value"));
             }
-            check_secrets(&description, &grants, &secrets)
+            check_secrets(&description, &secrets)
         };
-        assert!(given(&["a", "c"], &["a", "c"]).is_ok());
-        let error = given(&["c"], &["a", "c"]).unwrap_err();
-        assert_eq!(error.category(), Category::NotGranted);
-        let said = error.to_string();
-        assert!(
-            said.contains("the secret `a`: A key.") && said.contains("cjm-ctl grant it secret=a"),
-            "{said}"
-        );
-        assert!(!said.contains("`b`") && !said.contains("`c`"), "{said}");
-        let error = given(&["a", "c"], &["a"]).unwrap_err();
+        assert!(given(&["a", "c"]).is_ok());
+        let error = given(&["a"]).unwrap_err();
         assert_eq!(error.category(), Category::InvalidInput);
         assert!(error.to_string().ends_with("set them: cjm-ctl secret set c"), "{error}");
+        assert!(!error.to_string().contains("`b`"), "{error}");
     }
 }

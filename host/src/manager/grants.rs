@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::Manager;
-use super::record::Record;
-use crate::catalog::Manifest;
+use crate::capability::secrets::Secrets;
+use crate::catalog::{Manifest, SecretNeed};
 use crate::error::{Error, Result};
-use crate::host::check_grants;
-use crate::policy::Grant;
+use crate::host::{Examined, check_needs};
+use crate::policy::{Grant, Grants};
 
 /// Something that a plugin is granted, and which file says so.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,18 +31,34 @@ pub struct PluginGrants {
     pub plugin: String,
     /// What it is granted.
     pub granted: Vec<Granted>,
-    /// What it needs and is not granted, ready to be pasted.
+    /// The secrets that it asks for.
+    pub secrets: Vec<SecretState>,
+    /// What it needs and does not have, with what to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<Error>,
 }
 
+/// A secret that a plugin asks for, and whether it gets it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub struct SecretState {
+    /// What the plugin says of it.
+    #[serde(flatten)]
+    pub need: SecretNeed,
+    /// Whether the plugin may have it.
+    pub granted: bool,
+    /// Whether it was set.
+    pub set: bool,
+}
+
 impl Manager {
-    /// What a plugin is granted, and by which file.
+    /// What a plugin is granted, and by which file; which secrets it asks for; and what it lacks.
     ///
     /// # Errors
     ///
-    /// `not-loaded`, where there is no such plugin.
-    pub fn grants(&self, name: &str) -> Result<PluginGrants> {
+    /// `not-loaded`, where there is no such plugin; what reading the secrets can fail with.
+    pub async fn grants(&self, name: &str) -> Result<PluginGrants> {
         let record = self.record(name)?;
         let mut granted = Vec::new();
         if let Some(plugin) = self.settings().plugin(name) {
@@ -50,17 +66,45 @@ impl Manager {
             granted.extend(plugin.grants.iter().map(|grant| Granted { grant, by: by.clone() }));
         }
         if let Some(manifest) = &record.manifest {
-            let by = manifest_path(&record);
+            let by = record.path.with_extension("json");
             let more = manifest.overrides.grants.iter().map(|grant| Granted { grant, by: by.clone() });
             granted.extend(more);
         }
-        let missing = check_grants(name, &record.inspection, &self.effective_grants(&record)).err();
-        Ok(PluginGrants { plugin: name.to_owned(), granted, missing })
+        let effective = self.effective_grants(&record);
+        let secrets = if record.description.secrets.is_empty() {
+            Vec::new()
+        } else {
+            let manager = self.clone();
+            let set = self.blocking("read the secrets", move || manager.secrets().list()).await?;
+            let state = |need: &SecretNeed| SecretState {
+                granted: effective.secrets.contains(&need.name),
+                set: set.contains(&need.name),
+                need: need.clone(),
+            };
+            record.description.secrets.iter().map(state).collect()
+        };
+        let examined =
+            Examined { inspection: (*record.inspection).clone(), description: record.description.clone() };
+        let missing = self.check_needs(examined, effective).await.err();
+        Ok(PluginGrants { plugin: name.to_owned(), granted, secrets, missing })
+    }
+
+    /// Whether a plugin could be loaded with these grants and the secrets that are there.
+    pub(super) async fn check_needs(&self, examined: Examined, grants: Grants) -> Result<()> {
+        let manager = self.clone();
+        self.blocking("read the secrets", move || {
+            let secrets = match grants.secrets.is_empty() {
+                true => Secrets::default(),
+                false => manager.secrets().granted(grants.secrets.iter().map(String::as_str))?,
+            };
+            check_needs(&examined.inspection, &examined.description, &grants, &secrets)
+        })
+        .await
     }
 
     /// Grants a plugin more, in its manifest, which a component that was dropped in gets by that: what is granted is
-    /// granted to this component, and not to whatever may lie there tomorrow. True for each that it did not have from there. Loaded instances have it
-    /// once they are [reloaded](Self::reload).
+    /// granted to this component, and not to whatever may lie there tomorrow. True for each that it did not have from
+    /// there. Loaded instances have it once they are [reloaded](Self::reload).
     ///
     /// # Errors
     ///
@@ -102,8 +146,4 @@ impl Manager {
         self.discover().await?;
         Ok(changed)
     }
-}
-
-fn manifest_path(record: &Record) -> PathBuf {
-    record.path.with_extension("json")
 }

@@ -13,7 +13,7 @@ use crate::catalog::{
     Signed, Staged, Verdict, fetch,
 };
 use crate::error::{Error, Result};
-use crate::host::{Examined, Source, check_grants};
+use crate::host::{Examined, Source};
 use crate::policy::{Grant, Grants};
 
 /// A component that was fetched, looked into and asked what it is, and is ready to be installed. Nothing of it is on
@@ -95,16 +95,17 @@ impl Candidate {
         grants
     }
 
-    /// Whether it could be loaded with what is granted and these grants; the error says what is missing.
+    /// Whether it could be loaded with what is granted, these grants and the secrets that are there; the error says what
+    /// is missing.
     ///
     /// # Errors
     ///
     /// `not-granted`, with what is missing, ready to be pasted; `invalid-input`, where it needs what this host does
-    /// not have.
-    pub fn check_grants(&self, more: &[Grant]) -> Result<()> {
+    /// not have, or a secret that is not there; what reading the secrets can fail with.
+    pub async fn check_needs(&self, more: &[Grant]) -> Result<()> {
         let mut grants = self.grants();
         grants.union(&more.iter().cloned().collect());
-        check_grants(&self.description().name, self.inspection(), &grants)
+        self.manager.check_needs(self.examined.clone(), grants).await
     }
 
     /// Installs it, with these grants beside those that it has: writes component, signature, manifest and `cjm.lock`.
@@ -120,17 +121,26 @@ impl Candidate {
     /// Once begun it is finished, also where the future is dropped.
     pub async fn commit(self, grants: &[Grant]) -> Result<Installed> {
         let changes = self.changes();
-        let Self { manager, fetched, examined, mut manifest, .. } = self;
-        manifest.overrides.grants.union(&grants.iter().cloned().collect());
+        let Self { manager, fetched, examined, manifest, .. } = self;
         let installed = Installed {
             name: examined.description.name.clone(),
             version: examined.description.version.clone(),
             digest: examined.inspection.digest,
             changes,
         };
-        let staged = Staged { bytes: fetched.bytes, manifest, signature: fetched.signature };
-        let installer = manager.clone();
-        manager.blocking("install the plugin", move || installer.folder().commit(&staged)).await?;
+        let mut staged = Staged { bytes: fetched.bytes, manifest, signature: fetched.signature };
+        let (installer, grants) = (manager.clone(), grants.iter().cloned().collect());
+        let committed = manager.blocking("install the plugin", move || {
+            let folder = installer.folder();
+            // What the operator decided while somebody was asked about the installation is not to be lost.
+            let found = folder.view()?.find(&staged.manifest.install.file);
+            if let Some(known) = found.ok().and_then(|found| found.manifest) {
+                staged.manifest.overrides = known.overrides;
+            }
+            staged.manifest.overrides.grants.union(&grants);
+            folder.commit(&staged)
+        });
+        committed.await?;
         manager.discover().await?;
         Ok(installed)
     }

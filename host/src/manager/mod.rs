@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 pub use categories::{CategoryEntry, PluginCategory};
 pub use configure::{ConfigEdit, Configured};
 pub use find::{Canonical, Query};
-pub use grants::{Granted, PluginGrants};
+pub use grants::{Granted, PluginGrants, SecretState};
 pub use install::{Candidate, Installed};
 pub use instance::Instance;
 pub use lifecycle::Outcome;
