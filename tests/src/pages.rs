@@ -9,6 +9,9 @@ mod configuration {}
 #[doc = include_str!("../../docs/embedding.md")]
 mod embedding {}
 
+#[doc = include_str!("../../docs/grants.md")]
+mod grants {}
+
 #[doc = include_str!("../../docs/limits-and-cancellation.md")]
 mod limits_and_cancellation {}
 

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use cjm_host::{
     Capability, Category, Error, EventKind, Grant, Grants, Host, InstanceMode, Limits, Plugin, Secret,
-    Secrets, Source, Subscription,
+    Secrets, Settings, Source, Subscription,
 };
 use cjm_tests::guest;
 use cjm_tests::server::{Server, html, status};
@@ -373,4 +373,18 @@ async fn what_is_granted_is_lent_again_to_the_next_instance() {
         let _ = plugin.execute("send", json!(deaf.to_string())).await;
         assert_eq!(said(&plugin, "read", "/in/file").await, "content");
     }
+}
+
+#[test]
+fn what_the_page_tells_to_write_can_be_written() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/grants.md")).unwrap();
+    let examples: Vec<&str> =
+        page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    for example in &examples {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("cjm.toml"), example).unwrap();
+        let settings = Settings::builder().project_dir(dir.path()).load().unwrap();
+        assert_eq!(settings.plugin("fetch").unwrap().grants.iter().count(), 10);
+    }
+    assert_eq!(examples.len(), 1);
 }
