@@ -1,6 +1,7 @@
 //! `cjm:plugin/job` and `cjm:plugin/cancellation`: what a guest may ask of, and tell, the job that it runs for.
 
 mod cancel;
+mod sinks;
 mod state;
 
 use std::collections::HashMap;
@@ -12,8 +13,9 @@ use wasmtime::{AsContextMut, Result, StoreContextMut};
 use super::bindings::{cancellation, job};
 
 pub(crate) use cancel::Stopper;
+pub(crate) use sinks::Sinks;
 pub use state::CallStats;
-pub(crate) use state::{Job, JobLimits, Sinks};
+pub(crate) use state::{Job, JobLimits};
 
 /// The one job of a Store that runs one at a time. Standard output and error look here too.
 pub(crate) type Current = Arc<Mutex<Option<Arc<Job>>>>;

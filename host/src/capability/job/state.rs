@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cancel::Cancellation;
-use crate::capability::log::LogRing;
+use super::sinks::Sinks;
 use crate::event::{CancelPhase, Event, EventBus, EventKind, LogLevel, LogRecord, Progress, Subscription};
 use crate::policy::Limits;
 
@@ -18,34 +18,6 @@ const LOG_TARGET_BYTES: usize = 128;
 
 /// The longest name of a unit of usage, in bytes.
 const UNIT_BYTES: usize = 64;
-
-/// Where the events of an instance go, beside the watchers of a single job, and where its records are kept. The
-/// versions of a plugin that follow one another under one id share it.
-#[derive(Debug)]
-pub(crate) struct Sinks {
-    pub(crate) instance: Arc<str>,
-    pub(crate) plugin: EventBus,
-    pub(crate) host: Arc<EventBus>,
-    pub(crate) logs: LogRing,
-}
-
-impl Sinks {
-    pub(crate) fn new(instance: Arc<str>, host: Arc<EventBus>) -> Self {
-        Self { instance, plugin: EventBus::default(), host, logs: LogRing::default() }
-    }
-
-    /// Tells what happened outside of a job.
-    pub(crate) fn emit(&self, kind: impl FnOnce() -> EventKind) {
-        let buses = [&self.plugin, &*self.host];
-        if !buses.iter().any(|bus| bus.is_watched()) {
-            return;
-        }
-        let event = Event { instance: self.instance.clone(), job: "".into(), kind: kind() };
-        for bus in buses {
-            bus.send(event.clone());
-        }
-    }
-}
 
 /// What one call was measured to use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::Schema;
+use super::bounds::MAX_SCHEMAS;
 use super::graph::{Graph, escape, violation};
 use super::walk::{Walk, item};
 use crate::error::Violation;
@@ -23,7 +24,6 @@ const MAX_STEPS: usize = 100_000;
 const MAX_PLACES: usize = 5_000;
 const MAX_FIELDS: usize = 256;
 const MAX_POINTER_BYTES: usize = 1 << 10;
-const MAX_SCHEMAS: usize = 10_000;
 
 impl Schema {
     /// The resources that hang on what differs between two configurations.
@@ -39,21 +39,24 @@ impl Schema {
         let mut steps = 0;
         while let Some((schema, changed)) = open.pop() {
             steps += 1;
-            if steps > MAX_STEPS {
-                triggers.insert(INSTANCE.to_owned());
-                return triggers;
-            }
             let Value::Object(schema) = schema else { continue };
             if let Some(resource) = schema.get(RELOAD).and_then(Value::as_str) {
                 triggers.insert(resource.to_owned());
             }
             open.extend(walk.same(schema).map(|(_, next)| (next, changed)));
-            for (name, changed) in &changed.fields {
-                open.extend(walk.field(schema, name).into_iter().map(|next| (next, changed)));
-            }
             for (index, changed) in &changed.items {
                 let item = item(schema, *index).chain(schema.get("contains"));
                 open.extend(item.map(|next| (next, changed)));
+            }
+            for (name, changed) in &changed.fields {
+                if walk.matches > MAX_STEPS {
+                    break;
+                }
+                open.extend(walk.field(schema, name).into_iter().map(|next| (next, changed)));
+            }
+            if steps + walk.matches + open.len() > MAX_STEPS {
+                triggers.insert(INSTANCE.to_owned());
+                break;
             }
         }
         triggers
@@ -277,6 +280,9 @@ mod tests {
         let alternatives: Vec<_> =
             (0..100).map(|_| json!({ "additionalProperties": { "minimum": 0 } })).collect();
         let of = json!({ "allOf": alternatives });
+        assert_eq!(triggers(&of, fields(1).into(), fields(2).into()), [INSTANCE]);
+        let patterns: Map<_, _> = (0..100).map(|n| (format!("^{n}x"), json!({}))).collect();
+        let of = json!({ "patternProperties": patterns });
         assert_eq!(triggers(&of, fields(1).into(), fields(2).into()), [INSTANCE]);
     }
 

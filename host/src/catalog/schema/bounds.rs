@@ -11,7 +11,7 @@ use super::refs::Anchors;
 use crate::error::Violation;
 
 /// Each of these is several times what large schemas in use have.
-const MAX_SCHEMAS: usize = 10_000;
+pub(super) const MAX_SCHEMAS: usize = 10_000;
 const MAX_PATTERNS: usize = 256;
 /// Schemas that apply to one and the same value, through references and combinations.
 const MAX_AT_ONCE: u64 = 2_000;

@@ -12,6 +12,8 @@ pub(super) struct Walk<'a> {
     schema: &'a Schema,
     /// Those of `patternProperties`, compiled when they are first needed.
     patterns: HashMap<&'a str, Option<jsonschema::Validator>>,
+    /// How often a name was held against a pattern.
+    pub(super) matches: usize,
 }
 
 /// How a schema bears on the value of the schema that holds it.
@@ -27,7 +29,7 @@ pub(super) enum Bearing {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(schema: &'a Schema) -> Self {
-        Self { schema, patterns: HashMap::new() }
+        Self { schema, patterns: HashMap::new(), matches: 0 }
     }
 
     /// The schemas that apply to the same value.
@@ -76,6 +78,7 @@ impl<'a> Walk<'a> {
     }
 
     fn matches(&mut self, pattern: &'a str, name: &str) -> bool {
+        self.matches += 1;
         let compiled = self.patterns.entry(pattern).or_insert_with(|| {
             jsonschema::options()
                 .offline()
