@@ -260,12 +260,6 @@ impl Plugin {
         self.loaded.runner.config_options().await
     }
 
-    /// Tells the watchers what happened to the plugin outside of any job.
-    #[allow(dead_code, reason = "for what is built on the host, such as the manager")]
-    pub(crate) fn tell(&self, kind: EventKind) {
-        self.loaded.blueprint.sinks().emit(|| kind);
-    }
-
     /// Whether calls are taken.
     pub fn is_enabled(&self) -> bool {
         self.loaded.enabled.load(Ordering::Acquire)
