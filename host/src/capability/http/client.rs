@@ -1,17 +1,19 @@
 //! The client of one plugin: its grants, and its connections.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ::http::{Method, Request, Response};
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::body::ResponseBody;
-use super::connect::{Connector, WISH, Wish};
+use super::connect::{Connector, Phase, WISH, Wish};
 use super::resolve::{Resolve, System};
 use super::{failure, place};
 use crate::capability::job::Job;
@@ -30,7 +32,7 @@ const IDLE: Duration = Duration::from_secs(60);
 const MAX_IDLE: usize = 8;
 
 /// How long a connection may take, where the guest does not say.
-pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the response may take to begin, and each part of it, where the guest does not say.
 const RESPONSE_PATIENCE: Duration = Duration::from_secs(5 * 60);
@@ -49,7 +51,7 @@ pub(crate) struct HttpClient {
 impl HttpClient {
     pub(crate) fn new(grants: Vec<NetworkGrant>, refusals: Arc<Refusals>) -> Self {
         let grants: Arc<[NetworkGrant]> = grants.into();
-        let resolver: Arc<dyn Resolve> = Arc::new(System);
+        let resolver: Arc<dyn Resolve> = Arc::new(System::new());
         Self::with(Connector { grants, resolver, refusals, tls: None })
     }
 
@@ -119,12 +121,32 @@ async fn exchange(
         Ok(Ok(permit)) => permit,
         _ => return Err(Error::ConnectionLimitReached),
     };
-    let response = WISH.scope(Wish { job, patience: connect }, pool.request(request));
-    match tokio::time::timeout(connect + first_byte, response).await {
-        Ok(Ok(response)) => {
-            Ok(response.map(|body| ResponseBody::new(body, between_bytes, permit).boxed_unsync()))
+    let (phase, phases) = watch::channel(Phase::Sending);
+    let response = WISH.scope(Wish { job, patience: connect, phase }, pool.request(request));
+    let response = answered(response, phases, first_byte).await?;
+    Ok(response.map(|body| ResponseBody::new(body, between_bytes, permit).boxed_unsync()))
+}
+
+/// Waits for the response to begin. While a connection is made, that has its own end.
+async fn answered(
+    response: impl Future<Output = Result<Response<Incoming>, hyper_util::client::legacy::Error>>,
+    mut phases: watch::Receiver<Phase>,
+    patience: Duration,
+) -> Result<Response<Incoming>, Error> {
+    let mut response = pin!(response);
+    loop {
+        let phase = *phases.borrow_and_update();
+        let too_late = async {
+            match phase {
+                Phase::Sending => tokio::time::sleep(patience).await,
+                Phase::Connecting => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = &mut response => return answer.map_err(|error| failure::of_request(&error)),
+            Ok(()) = phases.changed() => {}
+            () = too_late => return Err(Error::ConnectionReadTimeout),
         }
-        Ok(Err(error)) => Err(failure::of_request(&error)),
-        Err(_) => Err(Error::ConnectionReadTimeout),
     }
 }

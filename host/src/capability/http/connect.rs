@@ -15,6 +15,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tower_service::Service;
 
 use super::failure::ConnectError;
@@ -25,12 +26,22 @@ use crate::capability::refusals::Refusals;
 use crate::catalog::Capability;
 use crate::policy::{Grant, NetworkGrant, Place, Scheme};
 
-/// What one request has to say about the connection that is made for it.
+/// What one request has to say about the connection that is made for it, and wants to know.
 #[derive(Clone)]
 pub(super) struct Wish {
     pub(super) job: Option<Arc<Job>>,
     /// How long name, connection and TLS may take together.
     pub(super) patience: Duration,
+    pub(super) phase: watch::Sender<Phase>,
+}
+
+/// How far a request has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It is on its way, or will be at once over a connection that was kept.
+    Sending,
+    /// A connection is made for it.
+    Connecting,
 }
 
 tokio::task_local! {
@@ -50,12 +61,14 @@ pub(super) struct Connector {
 
 impl Connector {
     async fn connect(self, uri: Uri, wish: Wish) -> Result<Stream, ConnectError> {
-        let connected = tokio::time::timeout(wish.patience, async {
+        let connecting = async {
             let place = place::of(&uri).ok_or(ConnectError::NoPlace)?;
             let addresses = self.addresses(&uri, &place, &wish).await?;
             self.connect_to(addresses, uri, &place).await
-        });
-        connected.await.unwrap_or(Err(ConnectError::TimedOut))
+        };
+        let connected = tokio::time::timeout(wish.patience, connecting).await;
+        wish.phase.send_replace(Phase::Sending);
+        connected.unwrap_or(Err(ConnectError::TimedOut))
     }
 
     /// The addresses of a place, as far as they are granted.
@@ -123,9 +136,11 @@ impl Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let wish = WISH
-            .try_with(Wish::clone)
-            .unwrap_or_else(|_| Wish { job: None, patience: super::client::CONNECT_PATIENCE });
+        // The pool calls this while it is asked for the response.
+        let Ok(wish) = WISH.try_with(Wish::clone) else {
+            return Box::pin(std::future::ready(Err(ConnectError::NoPlace)));
+        };
+        wish.phase.send_replace(Phase::Connecting);
         Box::pin(self.clone().connect(uri, wish))
     }
 }

@@ -49,7 +49,7 @@ impl Reach {
     }
 
     /// Lists the environment.
-    fn variables(&self, _none: ()) -> Result<String> {
+    fn variables(&self) -> Result<String> {
         let mut variables: Vec<String> =
             std::env::vars().map(|(name, value)| format!("{name}={value}")).collect();
         variables.sort();
