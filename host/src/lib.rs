@@ -68,8 +68,8 @@ pub use host::{
 };
 pub use instance::{Choice, InstanceStats};
 pub use manager::{
-    Candidate, Canonical, CategoryEntry, ConfigEdit, Configured, Discovery, Granted, Installed, Instance,
-    Manager, Outcome, PluginCategory, PluginGrants, Query, Record, SecretState, Watcher, create,
+    Assembled, Candidate, Canonical, CategoryEntry, ConfigEdit, Configured, Discovery, Granted, Installed,
+    Instance, Manager, Outcome, PluginCategory, PluginGrants, Query, Record, SecretState, Watcher, create,
 };
 pub use policy::{
     EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, LimitOverrides, Limits,

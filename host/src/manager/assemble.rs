@@ -4,19 +4,24 @@ use std::sync::Arc;
 
 use super::Manager;
 use super::record::Record;
-use super::slot::Slot;
 use crate::capability::secrets::Secrets;
 use crate::error::Result;
 use crate::event::EventKind;
 use crate::host::{Loader, Source};
 use crate::policy::{Grants, Limits};
 
-/// A loader that is ready, and what the operator should know.
-pub(super) struct Assembled {
-    pub(super) loader: Loader,
-    pub(super) warnings: Vec<String>,
-    /// Whether it takes calls from the start.
-    pub(super) enabled: bool,
+/// What an instance is loaded with. Made by [`Manager::assemble`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Assembled {
+    /// Has the component's verified bytes, and the instance's configuration, limits, grants and secrets.
+    pub loader: Loader,
+    /// The limits that the loader has.
+    pub limits: Limits,
+    /// What the operator should know, for example that the configuration's schema drifted.
+    pub warnings: Vec<String>,
+    /// Whether the instance is to take calls; the loader does not see to that.
+    pub enabled: bool,
 }
 
 /// What blocks: the component's bytes, verified, and what the database and the secrets' store hold for it.
@@ -28,10 +33,15 @@ struct Gathered {
 }
 
 impl Manager {
-    /// Gathers what an instance is loaded with. The component's bytes are read once and verified, and the very same
+    /// Gathers what an instance is loaded with, for whoever changes some of it for a run of his own: what is loaded by
+    /// that is none of the manager's instances. The component's bytes are read once and verified, and the very same
     /// bytes are loaded.
-    pub(super) async fn assemble(&self, slot: &Slot) -> Result<Assembled> {
-        let record = self.record(&slot.name)?;
+    ///
+    /// # Errors
+    ///
+    /// As for [`load_as`](Self::load_as), but for what the plugin itself has to say.
+    pub async fn assemble(&self, name: &str, id: &str) -> Result<Assembled> {
+        let record = self.record(name)?;
         if let Some(refusal) = &record.refusal {
             return Err(refusal.clone());
         }
@@ -39,29 +49,29 @@ impl Manager {
         let limits = self.effective_limits(&record);
         let gathered = {
             let (manager, record, id, names) =
-                (self.clone(), record.clone(), slot.id.clone(), grants.secrets.clone());
+                (self.clone(), record.clone(), id.to_owned(), grants.secrets.clone());
             self.blocking("read the plugin", move || manager.gather(&record, &id, &names)).await?
         };
         let mut warnings = Vec::new();
         if let Some(drift) = self.drift(&record) {
-            self.host().tell(&slot.id, drift.1);
+            self.host().tell(id, drift.1);
             warnings.push(drift.0);
         }
         let source = Source::bytes(record.path.display().to_string(), gathered.bytes);
         let mut loader = self
             .host()
             .loader(source)
-            .id(&*slot.id)
+            .id(id)
             .digest(record.digest)
             .config(gathered.config)
-            .limits(limits)
+            .limits(limits.clone())
             .grants(grants)
             .secrets(&gathered.secrets)
             .prefetch_stall(self.settings().prefetch_stall());
         if let Some(mode) = self.settings().plugin(&record.name).and_then(|plugin| plugin.mode) {
             loader = loader.instance_mode(mode);
         }
-        Ok(Assembled { loader, warnings, enabled: gathered.enabled })
+        Ok(Assembled { loader, limits, warnings, enabled: gathered.enabled })
     }
 
     fn gather(&self, record: &Record, id: &str, secrets: &[String]) -> Result<Gathered> {

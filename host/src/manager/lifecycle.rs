@@ -207,7 +207,7 @@ impl Manager {
 
     /// Makes the first version in a slot.
     async fn start(&self, slot: &Slot) -> Result<()> {
-        let assembled = self.assemble(slot).await?;
+        let assembled = self.assemble(&slot.name, &slot.id).await?;
         let plugin = assembled.loader.load().await?;
         if !assembled.enabled {
             // Switched off it is whatever its hook makes of it.
@@ -221,7 +221,7 @@ impl Manager {
 
     /// Puts the next version in the place of `old`, which is unloaded once the last call on it has ended.
     pub(super) async fn replace(&self, slot: &Slot, old: &Plugin) -> Result<()> {
-        let assembled = self.assemble(slot).await?;
+        let assembled = self.assemble(&slot.name, &slot.id).await?;
         let plugin = assembled.loader.replace(old).await?;
         slot.put(plugin, assembled.warnings);
         Ok(())

@@ -17,6 +17,7 @@ mod watch;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+pub use assemble::Assembled;
 pub use categories::{CategoryEntry, PluginCategory};
 pub use configure::{ConfigEdit, Configured};
 pub use find::{Canonical, Query};
