@@ -1,34 +1,39 @@
-//! `cjm-ctl`: write, build, inspect and run cjm plugins from the command line.
+//! `cjm-ctl`: write, build, install and run cjm plugins from the command line.
 
 mod cli;
 mod commands;
+mod events;
 mod exit;
 mod failure;
 mod files;
 mod interrupt;
 mod output;
 mod progress;
+mod project;
+mod prompt;
 mod runtime;
 mod schema;
+mod table;
 mod terminal;
 mod text;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::cli::{Cli, OutputArgs};
+use crate::cli::OutputArgs;
 use crate::exit::Status;
 use crate::failure::Failure;
 use crate::output::Console;
+use crate::project::Project;
 
 fn main() -> ExitCode {
-    let status = match Cli::try_parse() {
+    let status = match cli::parse() {
         Ok(cli) => {
             cli.color.write_global();
             let console = Console::new(cli.output);
-            match commands::dispatch(cli.command, &console) {
+            let project = Project::new(cli.project);
+            match commands::dispatch(cli.command, &project, &console) {
                 Ok(()) => Status::Success,
                 Err(failure) => {
                     console.failure(&failure);

@@ -1,9 +1,9 @@
-//! How far the work has come: a bar on a terminal, plain lines elsewhere, JSON for programs.
+//! How far the work has come: bars on a terminal, plain lines elsewhere, JSON for programs.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::output::{Console, DIM, styled};
@@ -22,13 +22,32 @@ pub(crate) struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fraction: Option<f64>,
     pub(crate) message: String,
+    /// What it is about, where there are several pieces of work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) of: Option<String>,
+}
+
+impl Report {
+    pub(crate) fn new(fraction: Option<f64>, message: impl Into<String>) -> Self {
+        Report { fraction, message: message.into(), of: None }
+    }
 }
 
 /// Shows the progress of one piece of work. What is drawn disappears with it.
 #[derive(Debug)]
 pub(crate) struct Progress {
     console: Console,
+    /// What is reported, where it is one of several.
+    of: Option<String>,
     view: View,
+}
+
+/// Shows the progress of several pieces of work, one below the other.
+#[derive(Debug)]
+pub(crate) struct Several {
+    console: Console,
+    bars: Option<MultiProgress>,
+    _echo: Option<NoEcho>,
 }
 
 #[derive(Debug)]
@@ -36,30 +55,61 @@ enum View {
     Silent,
     Json,
     Lines(Throttle),
-    Bar { bar: ProgressBar, measured: bool, _echo: NoEcho },
+    Bar { bar: ProgressBar, measured: bool, _echo: Option<NoEcho> },
 }
 
-impl Progress {
-    /// Chooses how to show it by where standard error goes.
-    pub(crate) fn new(console: &Console, title: &str) -> Self {
-        let terminal = std::io::stderr().is_terminal();
-        let view = match (console.quiet(), console.json(), terminal) {
-            (true, _, _) => View::Silent,
-            (_, true, _) => View::Json,
-            (_, _, false) => View::Lines(Throttle::default()),
-            (_, _, true) => {
-                let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr());
+/// How progress is shown, by where standard error goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Silent,
+    Json,
+    Lines,
+    Bars,
+}
+
+impl Kind {
+    fn of(console: &Console) -> Self {
+        match (console.quiet(), console.json(), std::io::stderr().is_terminal()) {
+            (true, _, _) => Kind::Silent,
+            (_, true, _) => Kind::Json,
+            (_, _, false) => Kind::Lines,
+            (_, _, true) => Kind::Bars,
+        }
+    }
+
+    fn view(self, title: &str, draw: impl FnOnce(ProgressBar) -> (ProgressBar, Option<NoEcho>)) -> View {
+        match self {
+            Kind::Silent => View::Silent,
+            Kind::Json => View::Json,
+            Kind::Lines => View::Lines(Throttle::default()),
+            Kind::Bars => {
+                let (bar, echo) = draw(ProgressBar::hidden());
+                bar.set_length(STEPS);
                 bar.set_style(style(SPINNER));
                 bar.set_prefix(text::one_line(title));
                 bar.enable_steady_tick(Duration::from_millis(100));
-                View::Bar { bar, measured: false, _echo: NoEcho::begin() }
+                View::Bar { bar, measured: false, _echo: echo }
             }
-        };
+        }
+    }
+}
+
+impl Progress {
+    /// Progress of the only piece of work.
+    pub(crate) fn new(console: &Console, title: &str) -> Self {
+        let view = Kind::of(console).view(title, |bar| {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            (bar, Some(NoEcho::begin()))
+        });
+        Self::over(console, None, view)
+    }
+
+    fn over(console: &Console, of: Option<String>, view: View) -> Self {
         let console = match &view {
             View::Bar { bar, .. } => console.above(bar.clone()),
             _ => console.clone(),
         };
-        Progress { console, view }
+        Progress { console, of, view }
     }
 
     /// The console whose lines go above what is drawn.
@@ -68,7 +118,8 @@ impl Progress {
     }
 
     /// Shows a report.
-    pub(crate) fn report(&mut self, report: Report) {
+    pub(crate) fn report(&mut self, mut report: Report) {
+        report.of = report.of.or_else(|| self.of.clone());
         match &mut self.view {
             View::Silent => {}
             View::Json => self.console.event("progress", &report),
@@ -97,6 +148,15 @@ impl Progress {
         }
     }
 
+    /// Goes on to work whose end is not known.
+    pub(crate) fn go_on_to(&mut self, message: &str) {
+        if let View::Bar { bar, measured, .. } = &mut self.view {
+            *measured = false;
+            bar.set_style(style(SPINNER));
+        }
+        self.phase(message);
+    }
+
     /// Ends the display: what is drawn goes away, what was held back comes out.
     pub(crate) fn finish(&mut self) {
         match &mut self.view {
@@ -117,6 +177,24 @@ impl Drop for Progress {
     }
 }
 
+impl Several {
+    pub(crate) fn new(console: &Console) -> Self {
+        let bars = (Kind::of(console) == Kind::Bars)
+            .then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        let echo = bars.is_some().then(NoEcho::begin);
+        Several { console: console.clone(), bars, _echo: echo }
+    }
+
+    /// One more piece of work.
+    pub(crate) fn add(&self, title: &str) -> Progress {
+        let view = Kind::of(&self.console).view(title, |bar| match &self.bars {
+            Some(bars) => (bars.add(bar), None),
+            None => (bar, None),
+        });
+        Progress::over(&self.console, Some(text::one_line(title)), view)
+    }
+}
+
 const SPINNER: &str = "{spinner:.cyan} {prefix:.bold} {elapsed:.dim} {wide_msg}";
 const MEASURED: &str =
     "{spinner:.cyan} {prefix:.bold} [{bar:24.cyan/dim}] {percent:>3}% {elapsed:.dim} {wide_msg}";
@@ -134,7 +212,10 @@ fn steps(fraction: f64) -> u64 {
 }
 
 fn line(report: &Report) -> String {
-    let message = text::one_line(&report.message);
+    let mut message = text::one_line(&report.message);
+    if let Some(of) = &report.of {
+        message = format!("{of}: {message}");
+    }
     match report.fraction {
         Some(fraction) => {
             format!("{} {message}", styled(DIM, format!("{:>3}%", steps(fraction) * 100 / STEPS)))
@@ -167,7 +248,7 @@ mod tests {
     use super::*;
 
     fn report(fraction: f64) -> Report {
-        Report { fraction: Some(fraction), message: "x".into() }
+        Report::new(Some(fraction), "x")
     }
 
     #[test]
@@ -180,6 +261,14 @@ mod tests {
         assert_eq!(throttle.held_back, Some(report(0.3)));
         assert_eq!(throttle.offer(report(0.4), start + LINE_EVERY), Some(report(0.4)));
         assert_eq!(throttle.held_back, None);
+    }
+
+    #[test]
+    fn a_line_says_what_it_is_about_where_there_are_several() {
+        let plain = |report: &Report| anstream::adapter::strip_str(&line(report)).to_string();
+        assert_eq!(plain(&report(0.5)), " 50% x");
+        let one = Report { of: Some("a.wasm".into()), ..report(0.5) };
+        assert_eq!(plain(&one), " 50% a.wasm: x");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use etcetera::BaseStrategy;
 use crate::cli::CacheArgs;
 use crate::failure::{Failure, Result};
 use crate::output::{Console, WARNING, styled};
+use crate::project::Project;
 
 /// Runs a command to its end.
 pub(crate) fn block_on<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
@@ -22,18 +23,19 @@ pub(crate) fn block_on<T>(command: impl Future<Output = Result<T>>) -> Result<T>
     outcome
 }
 
-/// A host that keeps compiled plugins where the user wants them.
-pub(crate) fn host(args: &CacheArgs, console: &Console) -> Result<Host> {
-    if let Some(dir) = &args.cache_dir {
+/// A host for a single file, which keeps compiled plugins where the user wants them.
+pub(crate) fn host(cache: CacheArgs, project: &Project, console: &Console) -> Result<Host> {
+    if cache.no_cache {
+        return Ok(Host::builder().build()?);
+    }
+    if let Some(dir) = project.named_cache_dir() {
         // The user named it, so that the user can name another.
         return Host::builder().cache_dir(dir).build().map_err(|error| {
             Failure::user(error.to_string())
                 .hint("another directory goes with --cache-dir, none with --no-cache")
         });
     }
-    if !args.no_cache
-        && let Some(dir) = default_cache_dir()
-    {
+    if let Some(dir) = default_cache_dir() {
         match Host::builder().cache_dir(&dir).build() {
             Ok(host) => return Ok(host),
             // Nobody asked for this directory, so that nobody is to be stopped by it.

@@ -1,5 +1,18 @@
 //! The terminal's own part in what is on the screen.
 
+/// How many characters fit into a line of standard output; none where that is no terminal.
+#[cfg(unix)]
+pub(crate) fn width() -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
+}
+
+/// How many characters fit into a line of standard output; none where that is not known.
+#[cfg(not(unix))]
+pub(crate) fn width() -> Option<u16> {
+    None
+}
+
 /// While one of these lives, the terminal does not write `^C` when that is pressed: it would do so in the middle of the
 /// progress bar, which then could no longer be taken away.
 #[derive(Debug)]

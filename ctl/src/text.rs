@@ -25,9 +25,16 @@ fn is_steering(c: char) -> bool {
 
 /// The path as it can be pasted into a shell.
 pub(crate) fn shell_quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
-    if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+    shell_word(&path.display().to_string())
+}
+
+/// A text that a shell takes for one word, and for what it is.
+pub(crate) fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:,=@%".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
 }
 
 /// How JSON is laid out.
@@ -155,5 +162,8 @@ mod tests {
     fn odd_paths_survive_the_shell() {
         assert_eq!(shell_quoted(Path::new("/a b/it's")), r"'/a b/it'\''s'");
         assert_eq!(shell_quoted(Path::new("greeter")), "greeter");
+        assert_eq!(shell_word("network=https://*.example.org"), "'network=https://*.example.org'");
+        assert_eq!(shell_word("network=https://example.org:8080"), "network=https://example.org:8080");
+        assert_eq!(shell_word(""), "''");
     }
 }

@@ -12,6 +12,7 @@ use crate::cli::BuildArgs;
 use crate::commands::inspect::{Looked, look_at};
 use crate::failure::{Failure, Result};
 use crate::output::{Console, GOOD, NAME, styled};
+use crate::project::Project;
 
 /// What guests are built for: its linker makes components, and its std speaks WASI 0.2, which the host has.
 const TARGET: &str = "wasm32-wasip2";
@@ -25,7 +26,7 @@ struct Built {
 }
 
 /// Builds the crate, puts the component beside it, and checks it.
-pub(crate) fn build(args: &BuildArgs, console: &Console) -> Result<()> {
+pub(crate) fn build(args: &BuildArgs, project: &Project, console: &Console) -> Result<()> {
     let dir = fs::canonicalize(&args.dir).map_err(|error| Failure::io("build", &args.dir, &error))?;
     let manifest = dir.join("Cargo.toml");
     if !manifest.is_file() {
@@ -40,10 +41,11 @@ pub(crate) fn build(args: &BuildArgs, console: &Console) -> Result<()> {
     let component = beside.join(format!("{}.wasm", artifact.package));
     put(&artifact.path, &component)?;
 
-    let looked =
-        look_at(&component, &args.cache, console).and_then(Looked::into_plugin).map_err(|failure| {
+    let looked = look_at(&component, args.cache, project, console).and_then(Looked::into_plugin).map_err(
+        |failure| {
             failure.hint(format!("{} was built, but it cannot be run as a plugin", component.display()))
-        })?;
+        },
+    )?;
     if console.json() {
         return console.print_json(&Built { component, looked });
     }

@@ -14,21 +14,27 @@ use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupts;
 use crate::output::Console;
 use crate::progress::Progress;
+use crate::project::Project;
 use crate::runtime;
 use crate::text::{one_line, shell_quoted};
 
 /// Prints what there is to know.
-pub(crate) fn inspect(args: &InspectArgs, console: &Console) -> Result<()> {
-    let looked = look_at(&args.plugin, &args.cache, console)?;
+pub(crate) fn inspect(args: &InspectArgs, project: &Project, console: &Console) -> Result<()> {
+    let looked = look_at(&args.plugin, args.cache, project, console)?;
     if console.json() {
         console.print_json(&looked)?;
     } else {
-        console.print(&render::all(&looked.inspection, looked.description.as_ref()))?;
+        console.print(&page(&looked.inspection, looked.description.as_ref()))?;
     }
     match looked.problem {
         Some(failure) => Err(failure),
         None => Ok(()),
     }
+}
+
+/// The page for people.
+pub(crate) fn page(inspection: &Inspection, description: Option<&Description>) -> String {
+    render::all(inspection, description)
 }
 
 /// What a plugin is: by its bytes, and by its own account.
@@ -44,7 +50,7 @@ pub(crate) struct Looked {
 }
 
 /// Looks at the bytes, then lets the plugin describe itself in a sandbox in which nothing is granted to it.
-pub(crate) fn look_at(path: &Path, cache: &CacheArgs, console: &Console) -> Result<Looked> {
+pub(crate) fn look_at(path: &Path, cache: CacheArgs, project: &Project, console: &Console) -> Result<Looked> {
     let bytes = read(path)?;
     let name = path.display().to_string();
     let inspection = cjm_host::inspect_bytes(&name, &bytes)?;
@@ -52,7 +58,7 @@ pub(crate) fn look_at(path: &Path, cache: &CacheArgs, console: &Console) -> Resu
         let mut interrupts = Interrupts::listen()?;
         let progress = Progress::new(console, &name);
         progress.phase("compiling");
-        let host = runtime::host(cache, console)?;
+        let host = runtime::host(cache, project, console)?;
         tokio::select! {
             description = host.describe(Source::bytes(&name, bytes)) => Ok(description?),
             _ = interrupts.next() => Err(Failure::cancelled(format!("inspecting {name}"))),
@@ -99,21 +105,24 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The failure where no action was named: it names them all.
-pub(crate) fn which_action(path: &Path, cache: &CacheArgs, console: &Console) -> Failure {
-    match look_at(path, cache, console) {
-        Ok(Looked { description: Some(description), .. }) => {
-            let failure = Failure::user(format!("which action of `{}` is to run?", description.name));
-            failure.hint(actions(&description))
-        }
+pub(crate) fn which_action(path: &Path, cache: CacheArgs, project: &Project, console: &Console) -> Failure {
+    match look_at(path, cache, project, console) {
+        Ok(Looked { description: Some(description), .. }) => which_of(&description),
         Ok(Looked { problem: Some(failure), .. }) | Err(failure) => failure,
         Ok(_) => Failure::user("which action is to run?"),
     }
 }
 
+/// The same, of a plugin whose description is known.
+pub(crate) fn which_of(description: &Description) -> Failure {
+    Failure::user(format!("which action of `{}` is to run?", description.name)).hint(actions(description))
+}
+
 /// The failure where an action was named that there is none of.
 pub(crate) fn no_such_action(description: &Description, name: &str) -> Failure {
-    Failure::from(description.unknown_action(name))
-        .hint("`cjm-ctl inspect PLUGIN.wasm` says what each of them does")
+    Failure::from(description.unknown_action(name)).hint(
+        "`cjm-ctl inspect PLUGIN.wasm`, or `info NAME` of an installed one, says what each of them does",
+    )
 }
 
 fn actions(description: &Description) -> String {

@@ -2,48 +2,34 @@
 
 mod input;
 mod result;
+mod target;
 mod watch;
 
 use std::pin::pin;
 
-use cjm_host::{
-    Call, Canceller, Clock, Error, Host, Limits, Plugin, ResourceKind, Source, Subscription, Value,
-};
-
+use cjm_host::{Call, Canceller, Clock, Error, Loader, Plugin, ResourceKind, Subscription, Value};
 use serde_json::json;
 
 use self::result::{Items, Place};
 use self::watch::Watch;
-use crate::cli::{LimitArgs, RunArgs};
+use crate::cli::RunArgs;
 use crate::commands::inspect;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupts;
 use crate::output::Console;
 use crate::progress::Progress;
+use crate::project::Project;
 use crate::runtime;
 
 /// Runs the action.
-pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<()> {
+pub(crate) fn run(args: &RunArgs, project: &Project, console: &Console) -> Result<()> {
     let Some(action) = args.action.as_deref() else {
-        return Err(inspect::which_action(&args.plugin, &args.cache, console));
+        return Err(target::which_action(args, project, console));
     };
     // Read before anything listens for Ctrl-C, which has to end a wait for standard input too.
     let value = input::read(&args.input)?;
-    let job = Job { args, action, limits: limits(&args.limits), console };
+    let job = Job { args, action, project, console };
     runtime::block_on(job.run(value))
-}
-
-fn limits(args: &LimitArgs) -> Limits {
-    let defaults = Limits::default();
-    Limits {
-        memory_bytes: args.memory.map_or(defaults.memory_bytes, |size| size.as_u64()),
-        wall_time: args.timeout.or(defaults.wall_time),
-        cpu_time: args.cpu_time.or(defaults.cpu_time),
-        // A budget for the action: the host needs to know that fuel is counted, but getting ready is to use none of it.
-        fuel: args.fuel.map(|_| u64::MAX),
-        grace: args.grace.unwrap_or(defaults.grace),
-        ..defaults
-    }
 }
 
 /// Says which option moves the limit that was hit.
@@ -56,7 +42,7 @@ fn explained(error: Error) -> Failure {
             ResourceKind::SystemMemory => "--memory SIZE",
             _ => return error.into(),
         },
-        _ => return error.into(),
+        _ => return target::explained(error),
     };
     Failure::from(error).hint(format!("allow it more with {option}"))
 }
@@ -65,7 +51,7 @@ fn explained(error: Error) -> Failure {
 struct Job<'a> {
     args: &'a RunArgs,
     action: &'a str,
-    limits: Limits,
+    project: &'a Project,
     console: &'a Console,
 }
 
@@ -79,14 +65,19 @@ struct Session {
 
 impl Job<'_> {
     async fn run(&self, value: Value) -> Result<()> {
-        let interrupts = Interrupts::listen()?;
+        let mut interrupts = Interrupts::listen()?;
         let progress = Progress::new(self.console, self.action);
         progress.phase("loading; the first time this takes a while");
-        let host = runtime::host(&self.args.cache, self.console)?;
-        let watch = Watch::new(progress, self.limits.grace);
-        let mut session = Session { interrupts, events: host.events(), watch };
+        let mut watch = Watch::new(progress);
+        let opened = tokio::select! {
+            biased;
+            _ = interrupts.next() => return Err(self.cut_short()),
+            opened = target::open(self.args, self.project, watch.console()) => opened?,
+        };
+        watch.is_about(opened.name.as_deref(), opened.limits.grace);
+        let mut session = Session { interrupts, events: opened.host.events(), watch };
 
-        let plugin = self.load(&host, &mut session).await?;
+        let plugin = self.load(opened.loader, &mut session).await?;
         if plugin.description().action(self.action).is_none() {
             return Err(inspect::no_such_action(plugin.description(), self.action));
         }
@@ -105,29 +96,23 @@ impl Job<'_> {
         outcome
     }
 
-    async fn load(&self, host: &Host, session: &mut Session) -> Result<Plugin> {
-        let mut loader = host.loader(Source::path(&self.args.plugin)).limits(self.limits.clone());
-        if let Some(config) = &self.args.config {
-            loader = loader.config(input::config(config)?);
-        }
-        for secret in &self.args.secrets {
-            let (name, value) = input::secret(secret)?;
-            loader = loader.secret(name, value);
-        }
+    fn cut_short(&self) -> Failure {
+        Failure::cancelled(format!("loading {}", self.args.plugin.display()))
+    }
+
+    async fn load(&self, loader: Loader, session: &mut Session) -> Result<Plugin> {
         let mut load = pin!(loader.load());
         let loaded = loop {
             tokio::select! {
                 biased;
-                _ = session.interrupts.next() => {
-                    return Err(Failure::cancelled(format!("loading {}", self.args.plugin.display())));
-                }
+                _ = session.interrupts.next() => return Err(self.cut_short()),
                 Some(event) = session.events.next() => session.watch.show(event),
                 loaded = &mut load => break loaded,
             }
         };
         session.drain();
         session.watch.phase("");
-        Ok(loaded?)
+        loaded.map_err(target::explained)
     }
 
     fn call(&self, plugin: &Plugin, value: Value) -> Call {

@@ -179,9 +179,10 @@ fn secrets(page: &mut Page, description: &Description) {
         return;
     }
     page.section("Secrets");
+    let width = description.secrets.iter().map(|secret| secret.name.chars().count()).max().unwrap_or(0);
     for secret in &description.secrets {
         let need = if secret.required { "required" } else { "optional" };
-        let name = one_line(&secret.name);
+        let name = format!("{:<width$}", one_line(&secret.name));
         page.line(format!("  {}  {need}  {}", styled(BOLD, name), one_line(&secret.description)));
     }
 }

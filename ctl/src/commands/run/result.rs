@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::failure::{Failure, Result};
 use crate::files::AtomicFile;
-use crate::output::{Console, NAME, styled};
+use crate::output::{Console, DIM, NAME, styled};
 use crate::text;
 
 /// What `--json` prints of a result, and what stands for bytes in a line of a stream.
@@ -96,6 +96,7 @@ impl Place {
         if console.json() {
             return console.print_json(&printed(value, path.as_deref(), Some(stats.into()))?);
         }
+        tell_stats(stats, console);
         match (path, value) {
             (Some(path), value) => {
                 console.note(format!("{} ({})", styled(NAME, path.display()), kind(value)));
@@ -183,8 +184,25 @@ impl Items {
             let line = Printed { value: None, blob: None, path: None, stats: Some(stats.into()) };
             return console.print_json(&line);
         }
+        tell_stats(stats, console);
         Ok(())
     }
+}
+
+/// Says what the call took, to a person who wants to know more.
+fn tell_stats(stats: CallStats, console: &Console) {
+    if console.verbosity() == 0 {
+        return;
+    }
+    let millis = |time: std::time::Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
+    let fuel = stats.fuel_used.map(|fuel| format!(", {fuel} units of fuel")).unwrap_or_default();
+    console.note(format!(
+        "{} {}, of which it computed {}, with {} of memory at most{fuel}",
+        styled(DIM, " took"),
+        millis(stats.wall),
+        millis(stats.cpu),
+        bytesize::ByteSize(stats.peak_memory_bytes)
+    ));
 }
 
 fn printed<'a>(value: &'a Value, path: Option<&'a Path>, stats: Option<Stats>) -> Result<Printed<'a>> {

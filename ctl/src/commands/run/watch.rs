@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use cjm_host::{CancelPhase, Event, EventKind, LogLevel, LogRecord};
+use cjm_host::{CancelPhase, Event, EventKind, LogRecord};
 use serde_json::json;
 
-use crate::output::{BAD, Console, DIM, GOOD, WARNING, styled};
+use crate::events;
+use crate::output::{Console, DIM, WARNING, styled};
 use crate::progress::{Progress, Report};
 use crate::text;
 
@@ -14,15 +15,23 @@ use crate::text;
 pub(super) struct Watch {
     progress: Progress,
     console: Console,
+    /// The plugin, where it is one of the project.
+    plugin: Option<String>,
     /// How long the plugin has to stop.
     grace: Duration,
     muted: bool,
 }
 
 impl Watch {
-    pub(super) fn new(progress: Progress, grace: Duration) -> Self {
+    pub(super) fn new(progress: Progress) -> Self {
         let console = progress.console().clone();
-        Watch { progress, console, grace, muted: false }
+        Watch { progress, console, plugin: None, grace: Duration::ZERO, muted: false }
+    }
+
+    /// Learns whose events these are: the plugin's name, where it is one of the project, and its grace time.
+    pub(super) fn is_about(&mut self, plugin: Option<&str>, grace: Duration) {
+        self.plugin = plugin.map(str::to_owned);
+        self.grace = grace;
     }
 
     /// The console that prints above what is being drawn.
@@ -37,12 +46,12 @@ impl Watch {
         }
         match event.kind {
             EventKind::Progress(progress) => {
-                self.progress.report(Report { fraction: progress.fraction, message: progress.message });
+                self.progress.report(Report::new(progress.fraction, progress.message));
             }
             EventKind::Log(record) => self.log(&record),
             EventKind::Usage { unit, amount } => self.used(&unit, amount),
             EventKind::Cancel { phase } => self.cancel(phase),
-            EventKind::GrantRefused { wanted, grant, untold, .. } => self.refused(&wanted, &grant, untold),
+            refusal @ EventKind::GrantRefused { .. } => self.refused(&refusal),
             EventKind::Lagged { missed } => {
                 self.console.note(format!("{} {missed} messages were lost", styled(WARNING, "warning:")));
             }
@@ -52,31 +61,21 @@ impl Watch {
     }
 
     fn log(&self, record: &LogRecord) {
-        let least = match self.console.verbosity() {
-            0 => LogLevel::Info,
-            1 => LogLevel::Debug,
-            _ => LogLevel::Trace,
-        };
-        if self.console.quiet() || record.level < least {
-            return;
+        if !events::is_wanted(record, &self.console) {
+        } else if self.console.json() {
+            self.console.event("log", record);
+        } else {
+            self.console.complain(&events::log_line(record));
         }
-        if self.console.json() {
-            return self.console.event("log", record);
+    }
+
+    fn refused(&self, refusal: &EventKind) {
+        if self.console.quiet() {
+        } else if self.console.json() {
+            self.console.event("grant-refused", &events::refusal_json(refusal));
+        } else if let Some(line) = events::refusal_line(refusal, self.plugin.as_deref()) {
+            self.console.complain(&line);
         }
-        let (style, name) = match record.level {
-            LogLevel::Trace => (DIM, "trace"),
-            LogLevel::Debug => (DIM, "debug"),
-            LogLevel::Info => (GOOD, "info"),
-            LogLevel::Warn => (WARNING, "warn"),
-            LogLevel::Error => (BAD, "error"),
-            LogLevel::Critical => (BAD, "critical"),
-        };
-        let target = match text::one_line(&record.target) {
-            target if target.is_empty() => String::new(),
-            target => format!(" {}", styled(DIM, target)),
-        };
-        let message = text::printable(record.message.trim_end());
-        self.console.complain(&format!("{}{target} {message}", styled(style, format!("{name:>5}"))));
     }
 
     fn used(&self, unit: &str, amount: f64) {
@@ -86,17 +85,6 @@ impl Watch {
         } else if self.console.verbosity() > 0 {
             self.console.complain(&format!("{} {amount} {}", styled(DIM, " used"), text::one_line(unit)));
         }
-    }
-
-    fn refused(&self, wanted: &str, grant: &str, untold: u64) {
-        if self.console.json() {
-            let refused = json!({ "wanted": wanted, "grant": grant, "untold": untold });
-            return self.console.event("grant-refused", &refused);
-        }
-        let (wanted, grant) = (text::one_line(wanted), text::one_line(grant));
-        let more = if untold > 0 { format!(" ({untold} more before)") } else { String::new() };
-        self.console
-            .note(format!("{} {wanted}, without the grant {grant}{more}", styled(WARNING, "refused:")));
     }
 
     fn cancel(&mut self, phase: CancelPhase) {
