@@ -22,6 +22,12 @@ const LATEST: usize = STEPS.len();
 ///
 /// A file that is another program's, or a later release's.
 pub(super) fn version(connection: &Connection, path: &Path) -> Result<usize, Fault> {
+    // All of it as it is at one moment: another process may be making the tables.
+    let moment = connection.unchecked_transaction()?;
+    version_within(&moment, path)
+}
+
+fn version_within(connection: &Connection, path: &Path) -> Result<usize, Fault> {
     let of = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
     let (application, version) = (of("application_id")?, of("user_version")?);
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -47,7 +53,7 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), Fault>
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have been here first.
-    let done = version(&transaction, path)?;
+    let done = version_within(&transaction, path)?;
     for step in STEPS.iter().skip(done) {
         transaction.execute_batch(step)?;
     }

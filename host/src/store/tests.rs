@@ -379,3 +379,16 @@ fn what_was_written_outlives_a_killed_process() {
     assert!(stored["count"].as_u64().unwrap() >= last, "{stored} after {last}");
     database.check().unwrap();
 }
+
+#[test]
+fn a_database_that_others_are_just_making_is_not_taken_for_another_programs() {
+    for _ in 0..20 {
+        let (_dir, path) = file();
+        std::thread::scope(|scope| {
+            let openers: Vec<_> = (0..8).map(|_| scope.spawn(|| Database::open(&path))).collect();
+            for opener in openers {
+                opener.join().unwrap().unwrap();
+            }
+        });
+    }
+}
