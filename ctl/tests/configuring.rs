@@ -7,7 +7,7 @@ mod common;
 use std::fs;
 
 use cjm_tests::guest;
-use common::{Project, last_line};
+use common::{Project, last_line, lines};
 use predicates::prelude::*;
 use predicates::str::contains;
 
@@ -246,6 +246,8 @@ fn a_plugin_that_is_disabled_stays_so() {
     let input = ["run", "segment", "sentences", "--input", r#"{"text": "One."}"#];
     assert_eq!(project.error(2, &input)["category"], "disabled");
     assert_eq!(project.json(&["config", "get", "segment"])["enabled"], false);
+    assert_eq!(project.json(&["list"])["plugins"][0]["enabled"], false);
+    project.ctl(&["list"]).assert().success().stdout(contains("disabled"));
     assert_eq!(project.json(&["enable", "segment"])["enabled"], true);
     sentences(&project, &[]);
     project.ctl(&["disable", "segmant"]).assert().code(2).stderr(contains("`segment`"));
@@ -276,6 +278,20 @@ fn limits_of_the_project_hold_and_options_win() {
         project.error(1, &["run", "misbehave", "spin", "--timeout", "200ms"])["category"],
         "timed-out"
     );
+}
+
+#[test]
+fn a_prefetch_shows_how_far_it_is_and_ends_where_it_stalls() {
+    let project = Project::installed(&["misbehave"]);
+    let prefetch = |way: &str| {
+        project.ctl(&["config", "set", "misbehave", &format!("prefetch={way}")]).assert().success();
+        let mut ctl = project.ctl(&["prefetch", "misbehave", "--json"]);
+        ctl.env("CJM_PREFETCH_STALL", "500ms").assert()
+    };
+    let said = lines(&prefetch("prefetch-progresses").success().get_output().stderr);
+    assert!(said.iter().any(|line| line["progress"]["message"] == "fetching"), "{said:?}");
+    let error = last_line(&prefetch("prefetch-repeats").code(1).get_output().stderr);
+    assert_eq!(error["error"]["category"], "timed-out");
 }
 
 #[test]

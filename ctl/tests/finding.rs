@@ -23,7 +23,7 @@ fn a_list_has_a_stable_structure() {
     let listed = project.json(&["list"]);
     assert_eq!(names(&listed), ["calculator", "segment"]);
     let calculator = &listed["plugins"][0];
-    for key in ["name", "path", "digest", "description", "installed", "imports"] {
+    for key in ["name", "path", "digest", "description", "installed", "enabled", "imports"] {
         assert!(calculator.get(key).is_some(), "{key} is not in {calculator}");
     }
     assert_eq!((&calculator["installed"], &listed["plugins"][1]["installed"]), (&true.into(), &false.into()));

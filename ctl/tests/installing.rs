@@ -163,6 +163,25 @@ fn a_declaration_holds_what_is_installed_to_its_name_and_digest() {
 }
 
 #[test]
+fn a_digest_that_was_asked_for_is_held_to() {
+    let project = Project::new();
+    let file = guest("calculator");
+    let file = file.to_str().unwrap();
+    let other = format!("sha256:{}", "0".repeat(64));
+    let error = project.error(2, &["install", "--yes", file, "--digest", &other]);
+    assert!(error["message"].as_str().unwrap().contains(&other), "{error}");
+    assert!(!project.path("cjm.lock").exists());
+    let digest = project.json(&["install", "--yes", file])[0]["digest"].as_str().unwrap().to_owned();
+    project.ctl(&["install", "--yes", file, "--digest", &digest]).assert().success();
+    project
+        .ctl(&["install", "--yes", file, "--digest", "sha256:1"])
+        .assert()
+        .code(2)
+        .stderr(contains("--digest"));
+    project.ctl(&["install", "--yes", file, file, "--digest", &digest]).assert().code(2);
+}
+
+#[test]
 fn locked_means_that_nothing_new_comes_in() {
     let project = Project::new();
     let file = guest("calculator");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cjm_host::{Capability, Grant};
+use cjm_host::{Capability, Digest, Grant};
 use clap::{ArgGroup, Args, ValueHint};
 
 use super::ConfirmArgs;
@@ -11,7 +11,7 @@ const INSTALL_HELP: &str = "\
 Examples:
   cjm-ctl install calculator.wasm
   cjm-ctl install https://plugins.example.org/fetch.wasm \\
-      --grant network=https://example.org
+      --grant network=https://example.org --digest sha256:…
   cjm-ctl install one.wasm two.wasm --yes
   cjm-ctl install --all                    what cjm.toml declares
   cjm-ctl install --all --locked --yes     the same, as cjm.lock has it
@@ -45,6 +45,10 @@ pub(crate) struct InstallArgs {
     /// Let the plugin use this; may be repeated. `cjm-ctl grant --help` has the forms
     #[arg(long = "grant", value_name = "GRANT", conflicts_with = "all")]
     pub(crate) grants: Vec<Grant>,
+
+    /// Refuse the component unless it has this digest, for example from whoever made it
+    #[arg(long, value_name = "SHA256", conflicts_with = "all")]
+    pub(crate) digest: Option<Digest>,
 
     /// Refuse what is not in cjm.lock with the same digest
     #[arg(long)]

@@ -45,7 +45,7 @@ pub(crate) fn info(args: &InfoArgs, project: &Project, console: &Console) -> Res
             });
         }
         let mut page = inspect::page(&record.inspection, Some(&record.description));
-        installation(&record, verdict, &mut page);
+        installation(&record, verdict, &instances, &mut page);
         allowed(&grants, &mut page);
         configured(&instances, &mut page);
         console.print(&page)?;
@@ -60,7 +60,7 @@ pub(crate) fn info(args: &InfoArgs, project: &Project, console: &Console) -> Res
 }
 
 /// The instances that the plugin is to have.
-async fn instances(manager: &Manager, record: &Record) -> Result<Vec<Configured>> {
+pub(super) async fn instances(manager: &Manager, record: &Record) -> Result<Vec<Configured>> {
     let declared = manager.settings().plugin(&record.name);
     let ids: Vec<String> = match declared {
         Some(declared) => declared.instance_ids(&record.name).map(str::to_owned).collect(),
@@ -90,9 +90,10 @@ fn toned(tone: Tone, text: &str) -> String {
     }
 }
 
-fn installation(record: &Record, verdict: &Verdict, page: &mut String) {
+fn installation(record: &Record, verdict: &Verdict, instances: &[Configured], page: &mut String) {
     section(page, "Installation");
-    let (tone, state) = state(record, verdict.locked.is_some());
+    let enabled = instances.iter().any(|instance| instance.enabled);
+    let (tone, state) = state(record, verdict.locked.is_some(), enabled);
     fact(page, "state", &toned(tone, state));
     fact(page, "file", &shown(&record.path));
     if let Some(manifest) = &record.manifest {

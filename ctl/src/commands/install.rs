@@ -48,9 +48,16 @@ enum State {
 
 /// Takes plugins into the project.
 pub(crate) fn install(args: &InstallArgs, project: &Project, console: &Console) -> Result<()> {
-    if !args.grants.is_empty() && args.sources.len() > 1 {
-        return Err(Failure::user("which of the plugins is to be granted this?")
-            .hint("install it alone, or grant it later: cjm-ctl grant NAME GRANT"));
+    if args.sources.len() > 1 {
+        if !args.grants.is_empty() {
+            return Err(Failure::user("which of the plugins is to be granted this?")
+                .hint("install it alone, or grant it later: cjm-ctl grant NAME GRANT"));
+        }
+        if args.digest.is_some() {
+            return Err(
+                Failure::user("which of the plugins is to have this digest?").hint("install it alone")
+            );
+        }
     }
     let given = grants::from_here(&args.grants)?;
     project.manage(Missing::Create, "installing", console, async |manager| {
@@ -61,7 +68,7 @@ pub(crate) fn install(args: &InstallArgs, project: &Project, console: &Console) 
         };
         let candidates = fetch(&manager, wanted, console).await?;
         for candidate in &candidates {
-            check_locked(&manager, candidate, args)?;
+            check_digest(&manager, candidate, args)?;
         }
         let verb = Verb { question: "Install", doing: "installing" };
         commit(&manager, candidates, &given, verb, args.confirm, &mut done, console).await?;
@@ -252,18 +259,22 @@ fn size(bytes: u64) -> String {
     bytesize::ByteSize(bytes).to_string()
 }
 
-/// Refuses what `cjm.lock` knows with another digest, where that is what the lock is for.
-fn check_locked(manager: &Manager, candidate: &Candidate, args: &InstallArgs) -> Result<()> {
+/// Refuses what has another digest than the command line says, or than `cjm.lock` has where that is what it is for.
+fn check_digest(manager: &Manager, candidate: &Candidate, args: &InstallArgs) -> Result<()> {
+    let found = candidate.inspection().digest;
+    if let Some(wanted) = args.digest.filter(|wanted| *wanted != found) {
+        return Err(Failure::user(format!("{} is {found}, and not {wanted}", candidate.source()))
+            .hint("it was altered, or is another version: ask whoever gave you the digest"));
+    }
     if !args.all && !args.locked {
         return Ok(());
     }
     let lock = LockFile::read(manager.settings().lock_file())?;
     let name = &candidate.description().name;
-    let digest = candidate.inspection().digest;
     match lock.get(name) {
-        Some(locked) if locked.digest == digest => Ok(()),
+        Some(locked) if locked.digest == found => Ok(()),
         Some(locked) => Err(Failure::user(format!(
-            "{} is {digest}, and cjm.lock has {} for `{name}`",
+            "{} is {found}, and cjm.lock has {} for `{name}`",
             candidate.source(),
             locked.digest
         ))

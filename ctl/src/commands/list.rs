@@ -6,6 +6,7 @@ use cjm_host::{Capability, LockFile, Problem, Query, Record};
 use serde::Serialize;
 
 use crate::cli::ListArgs;
+use crate::commands::info;
 use crate::failure::Result;
 use crate::output::{BAD, Console, WARNING, styled};
 use crate::project::{Missing, Project, shown};
@@ -25,6 +26,8 @@ struct Listed<'a> {
     #[serde(flatten)]
     record: &'a Record,
     installed: bool,
+    /// Whether any of its instances takes calls.
+    enabled: bool,
     imports: &'a BTreeMap<Capability, Vec<String>>,
 }
 
@@ -34,15 +37,17 @@ pub(crate) fn list(args: &ListArgs, project: &Project, console: &Console) -> Res
         let records = manager.find(&query(args));
         let discovery = manager.discovery();
         let lock = LockFile::read(manager.settings().lock_file())?;
+        let mut plugins = Vec::with_capacity(records.len());
+        for record in &records {
+            let instances = info::instances(&manager, record).await?;
+            plugins.push(Listed {
+                record,
+                installed: lock.get(&record.name).is_some(),
+                enabled: instances.iter().any(|instance| instance.enabled),
+                imports: &record.inspection.imports,
+            });
+        }
         if console.json() {
-            let plugins = records
-                .iter()
-                .map(|record| Listed {
-                    record,
-                    installed: lock.get(&record.name).is_some(),
-                    imports: &record.inspection.imports,
-                })
-                .collect();
             return console.print_json(&Listing { plugins, problems: &discovery.problems });
         }
         match (records.is_empty(), discovery.plugins.is_empty()) {
@@ -53,7 +58,7 @@ pub(crate) fn list(args: &ListArgs, project: &Project, console: &Console) -> Res
             (true, false) => console.note("no plugin fits all of that"),
             (false, _) => {
                 let mut table = Table::new(["NAME", "VERSION", "FOR", "STATE", "SUMMARY"]);
-                records.iter().for_each(|record| add(&mut table, record, &lock));
+                plugins.iter().for_each(|listed| add(&mut table, listed));
                 console.print(&table.render())?;
             }
         }
@@ -91,11 +96,12 @@ fn query(args: &ListArgs) -> Query {
     args.without.iter().fold(query, |query, capability| query.without(*capability))
 }
 
-fn add(table: &mut Table, record: &Record, lock: &LockFile) {
+fn add(table: &mut Table, listed: &Listed<'_>) {
+    let record = listed.record;
     let description = &record.description;
     let purpose: Vec<&str> =
         [&description.category, &description.domain].into_iter().filter_map(|one| one.as_deref()).collect();
-    let (tone, state) = state(record, lock.get(&record.name).is_some());
+    let (tone, state) = state(record, listed.installed, listed.enabled);
     table.row([
         (Tone::Name, record.name.as_str()),
         (Tone::Plain, &description.version.to_string()),
@@ -106,11 +112,12 @@ fn add(table: &mut Table, record: &Record, lock: &LockFile) {
 }
 
 /// How a plugin stands, in a word or two.
-pub(super) fn state(record: &Record, is_locked: bool) -> (Tone, &'static str) {
-    match (&record.refusal, is_locked) {
-        (Some(_), _) => (Tone::Bad, "refused"),
-        (None, true) => (Tone::Good, "installed"),
-        (None, false) => (Tone::Plain, "dropped in"),
+pub(super) fn state(record: &Record, installed: bool, enabled: bool) -> (Tone, &'static str) {
+    match (&record.refusal, enabled, installed) {
+        (Some(_), _, _) => (Tone::Bad, "refused"),
+        (None, false, _) => (Tone::Warning, "disabled"),
+        (None, true, true) => (Tone::Good, "installed"),
+        (None, true, false) => (Tone::Plain, "dropped in"),
     }
 }
 
