@@ -11,10 +11,12 @@ use serde_json::Value;
 use super::check;
 use super::layer::Layer;
 use super::origin::{Origin, Setting};
+use crate::catalog::{closest, shown};
 use crate::error::{Error, Result};
 use crate::policy::LimitOverrides;
 
-/// The variables that are read. Empty ones count as not set, and others that begin with `CJM_` are other programs'.
+/// The variables that are read. Empty ones count as not set, and others that begin with `CJM_` are other programs',
+/// but for those that begin like a limit.
 const FILE: &str = "CJM_CONFIG";
 const DATA_DIR: &str = "CJM_DATA_DIR";
 const PLUGINS_DIR: &str = "CJM_PLUGINS_DIR";
@@ -66,8 +68,21 @@ impl Environment {
 
     fn limits(&self) -> Result<(LimitOverrides, BTreeMap<String, Origin>)> {
         let (mut limits, mut origins) = (LimitOverrides::default(), BTreeMap::new());
-        for key in super::default_limits().keys() {
-            let variable = format!("{LIMITS}{}", key.replace('-', "_").to_ascii_uppercase());
+        let known: BTreeMap<_, _> =
+            super::default_limits().keys().map(|key| (limit_variable(key), key.clone())).collect();
+        let unknown = |name: &&OsString| name.to_str().is_none_or(|name| !known.contains_key(name));
+        let ours = |name: &&OsString| name.as_encoded_bytes().starts_with(LIMITS.as_bytes());
+        // A limit that is misspelt would be no limit.
+        if let Some(name) = self.0.keys().filter(ours).find(unknown) {
+            let name = name.to_string_lossy();
+            let meant = closest(&name, known.keys().map(String::as_str));
+            let hint = meant.map_or_else(|| "unset it".to_owned(), |meant| format!("did you mean {meant}?"));
+            return Err(Error::invalid(format!(
+                "the environment variable {} sets a limit that there is not; {hint}",
+                shown(&name)
+            )));
+        }
+        for (variable, key) in &known {
             let set = |text: &str| {
                 let value = text.parse::<u64>().map_or_else(|_| text.into(), Value::from);
                 limits.set(key, Some(value)).map_err(|error| match error.violations() {
@@ -75,7 +90,7 @@ impl Environment {
                     _ => error,
                 })
             };
-            if let Some(set) = self.parsed(&variable, set)? {
+            if let Some(set) = self.parsed(variable, set)? {
                 origins.insert(key.clone(), set.origin);
             }
         }
@@ -98,6 +113,10 @@ impl Environment {
         let value = parse(text).map_err(|error| told(&error.to_string()))?;
         Ok(Some(Setting::new(value, Origin::variable(variable))))
     }
+}
+
+fn limit_variable(key: &str) -> String {
+    format!("{LIMITS}{}", key.replace('-', "_").to_ascii_uppercase())
 }
 
 fn switch(text: &str) -> Result<bool> {

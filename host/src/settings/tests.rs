@@ -200,6 +200,8 @@ fn every_variable_of_the_environment_is_told_when_it_is_wrong() {
         ("CJM_SECRETS_SCOPE", "../other", "[A-Za-z0-9_.-]"),
         ("CJM_LIMITS_MEMORY_BYTES", "lots", "256 MiB"),
         ("CJM_LIMITS_GRACE", "none", "30s"),
+        ("CJM_LIMITS_MEMORY_BYTE", "1", "did you mean CJM_LIMITS_MEMORY_BYTES?"),
+        ("CJM_LIMITS_X", "1", "unset it"),
     ] {
         let error = builder(&path).environment([(variable, value)]).load().unwrap_err();
         assert_eq!(error.category(), Category::InvalidInput);
