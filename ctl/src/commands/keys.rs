@@ -78,7 +78,7 @@ pub(crate) fn trust(command: &TrustCommand, project: &Project, console: &Console
             for name in names {
                 keys.remove(name)?;
                 console.note(format!(
-                    "{} {} is trusted no longer",
+                    "{} {}: its signatures count no longer",
                     styled(GOOD, "removed"),
                     styled(NAME, name)
                 ));
