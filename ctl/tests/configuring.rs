@@ -266,6 +266,14 @@ fn instances_have_configurations_of_their_own() {
     let ids: Vec<_> =
         info["instances"].as_array().unwrap().iter().map(|one| one["instance"].clone()).collect();
     assert_eq!(ids, ["raw", "trimmed"]);
+    let run = |arguments: &[&str]| {
+        project.ctl(&["run"]).args(arguments).args(["sentences", "--input", "{}"]).assert().code(2)
+    };
+    run(&["raw"]).stderr(contains("cjm-ctl run segment --instance raw"));
+    for id in ["other", "../raw", ""] {
+        run(&["segment", "--instance", id])
+            .stderr(contains("has no instance").and(contains("instances = [")));
+    }
 }
 
 #[test]

@@ -99,9 +99,20 @@ async fn of_project(
         ));
     }
     let id = args.instance.as_deref().unwrap_or(name);
-    let of = manager.config(id).await?.plugin;
+    let of = match manager.config(id).await {
+        Err(Error::NotLoaded { .. }) if id != name => {
+            manager.record(name)?;
+            return Err(Failure::user(format!("`{name}` has no instance `{}`", text::one_line(id)))
+                .hint(format!("name its instances in cjm.toml: [plugins.{name}] instances = […]")));
+        }
+        config => config?.plugin,
+    };
     if of != name {
-        return Err(Failure::user(format!("`{id}` is an instance of `{of}`, and not of `{name}`")));
+        return Err(match id == name {
+            true => Failure::user(format!("`{id}` is no plugin, but an instance of `{of}`"))
+                .hint(format!("run it with `cjm-ctl run {of} --instance {id} ACTION`")),
+            false => Failure::user(format!("`{id}` is an instance of `{of}`, and not of `{name}`")),
+        });
     }
     let assembled = manager.assemble(name, id).await?;
     if !assembled.enabled {
