@@ -96,6 +96,55 @@ fn every_fault_of_a_manifest_is_listed() {
 }
 
 #[test]
+fn a_damaged_manifest_is_told_by_name_and_written_anew_with_what_was_granted() {
+    let project = Project::installed(&["calculator"]);
+    project.ctl(&["grant", "calculator", "environment=TZ=UTC"]).assert().success();
+    let path = ".cjm/plugins/calculator.json";
+    let good = project.read(path);
+    let mut manifest: serde_json::Value = serde_json::from_str(&good).unwrap();
+    manifest["unheard-of"] = 1.into();
+    project.write(path, manifest.to_string().as_bytes());
+    for command in
+        [&ADD[..], &["info", "calculator"], &["grants", "calculator"], &["config", "get", "calculator"]]
+    {
+        project.ctl(command).assert().code(2).stderr(contains("/unheard-of").and(contains("regenerate")));
+    }
+    project.ctl(&["regenerate", "calculator"]).assert().code(2).stderr(contains("--yes"));
+    project.ctl(&["regenerate", "calculator", "--yes"]).assert().success();
+    assert_eq!(project.read(path), good);
+    project.ctl(&ADD).assert().success().stdout("3.0\n");
+
+    // Installing it again keeps what was granted, too.
+    project.write(path, manifest.to_string().as_bytes());
+    project.install(&["calculator"]);
+    project.ctl(&["grants", "calculator"]).assert().success().stdout(contains("TZ=UTC"));
+
+    // Where that cannot be read, nobody but the operator may let it go.
+    project.write(path, b"{");
+    let component = guest("calculator").display().to_string();
+    for command in [&["regenerate", "calculator", "--yes"][..], &["install", &component, "--yes"]] {
+        project.ctl(command).assert().code(2).stderr(contains("what was decided"));
+    }
+    assert_eq!(project.read(path), "{");
+    project.ctl(&["remove", "calculator", "--yes"]).assert().success();
+    assert!(!project.path(path).exists());
+    project.ctl(&["verify"]).assert().success().stdout("");
+    project
+        .ctl(&["remove", "calculator", "--yes"])
+        .assert()
+        .code(2)
+        .stderr(contains("no plugin of this name"));
+}
+
+#[test]
+fn a_name_that_two_files_claim_is_told_as_such() {
+    let project = Project::new();
+    project.write(".cjm/plugins/a.wasm", &fs::read(guest("calculator")).unwrap());
+    project.write(".cjm/plugins/b.wasm", &fs::read(guest("calculator")).unwrap());
+    project.ctl(&ADD).assert().code(2).stderr(contains("`b.wasm`").and(contains("Remove one of the two")));
+}
+
+#[test]
 fn keys_sign_and_are_trusted() {
     let project = Project::with("trust = \"signed\"\n");
     let made = project.json(&["keygen", "acme"]);

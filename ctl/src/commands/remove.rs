@@ -13,7 +13,12 @@ pub(crate) fn remove(args: &RemoveArgs, project: &Project, console: &Console) ->
     project.manage(Missing::Refuse, "removing plugins", console, async |manager| {
         // Before anything is asked or done: a name that is misspelt ends it.
         for name in &args.names {
-            manager.record(name)?;
+            // What is installed can be removed also where it cannot be used.
+            if let Err(unknown) = manager.record(name)
+                && manager.verify(Some(name)).await.is_err()
+            {
+                return Err(unknown.into());
+            }
         }
         let what = if args.purge { ", with all that was configured for it" } else { "" };
         let question = format!("Remove {}{what}?", args.names.join(", "));

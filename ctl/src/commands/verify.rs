@@ -101,8 +101,12 @@ pub(super) fn signature(signed: &Signed) -> (Tone, String) {
 /// Writes a manifest anew.
 pub(crate) fn regenerate(args: &RegenerateArgs, project: &Project, console: &Console) -> Result<()> {
     project.manage(Missing::Refuse, "writing the manifest", console, async |manager| {
-        let record = manager.record(&args.name)?;
-        let question = format!("Take {} for what `{}` is from now on?", record.digest, record.name);
+        let component = match (manager.record(&args.name), manager.discovery().problem(&args.name)) {
+            (Ok(record), _) => record.digest.to_string(),
+            (Err(_), Some(problem)) => problem.path.with_extension("wasm").display().to_string(),
+            (Err(unknown), None) => return Err(unknown.into()),
+        };
+        let question = format!("Take {component} for what `{}` is from now on?", args.name);
         prompt::confirm(args.confirm, &question, "writing a manifest anew", console).await?;
         let work = manager.regenerate(&args.name);
         let changes = patiently(work, &args.name, "looking at the component", console).await?;

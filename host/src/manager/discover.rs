@@ -11,7 +11,7 @@ use futures::StreamExt;
 use futures::stream;
 
 use super::Manager;
-use super::record::{Discovery, Record};
+use super::record::{Discovery, Record, file_name};
 use crate::catalog::{Found, Problem, Stored, TrustedKeys, View, closest, shown};
 use crate::error::{Error, Result};
 use crate::host::{Examined, Source};
@@ -188,7 +188,11 @@ fn gather(seen: Vec<Seen>, before: &Discovery) -> Discovery {
                 "`{}` calls itself `{name}`; {why}. Remove one of the two",
                 file_name(&record.path)
             ));
-            discovery.problems.push(Problem { path: record.path.clone(), error });
+            let problem = Problem { path: record.path.clone(), error };
+            if chosen.is_none() {
+                discovery.disputed.entry(name.clone()).or_insert_with(|| problem.clone());
+            }
+            discovery.problems.push(problem);
         }
         if let Some(chosen) = chosen {
             discovery.plugins.push(records.swap_remove(chosen));
@@ -198,13 +202,12 @@ fn gather(seen: Vec<Seen>, before: &Discovery) -> Discovery {
     discovery
 }
 
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
 impl Discovery {
-    /// The error for a plugin that is not there; names the one that was probably meant.
+    /// The error for a plugin that is not there; says why it cannot be used, or names the one that was probably meant.
     pub(super) fn unknown(&self, name: &str, dir: &Path) -> Error {
+        if let Some(problem) = self.problem(name) {
+            return problem.error.clone();
+        }
         let known = self.plugins.iter().map(|record| record.name.as_str());
         let meant = match closest(name, known) {
             Some(meant) => format!("did you mean `{meant}`?"),

@@ -114,6 +114,7 @@ impl Candidate {
     ///
     /// # Errors
     ///
+    /// `invalid-input`, where a damaged manifest is there and what the operator decided cannot be read from it;
     /// `resource-exhausted`, where the disk is full; what writing can fail with.
     ///
     /// # Cancellation
@@ -133,9 +134,8 @@ impl Candidate {
         let committed = manager.blocking("install the plugin", move || {
             let folder = installer.folder();
             // What the operator decided while somebody was asked about the installation is not to be lost.
-            let found = folder.view()?.find(&staged.manifest.install.file);
-            if let Some(known) = found.ok().and_then(|found| found.manifest) {
-                staged.manifest.overrides = known.overrides;
+            if let Some((_, overrides)) = folder.salvage(&staged.manifest.install.file)? {
+                staged.manifest.overrides = overrides;
             }
             staged.manifest.overrides.grants.union(&grants);
             folder.commit(&staged)
@@ -207,6 +207,8 @@ impl Manager {
         let before = self.discovery().get(name).cloned();
         if let Some(known) = before.as_ref().and_then(|record| record.manifest.as_ref()) {
             manifest.overrides = known.overrides.clone();
+        } else if let Some((_, overrides)) = self.folder().salvage(&manifest.install.file)? {
+            manifest.overrides = overrides;
         }
         Ok(Candidate { manager: self.clone(), fetched, examined, verdict, manifest, before })
     }

@@ -129,7 +129,7 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// `not-loaded`, with the name that was probably meant.
+    /// `not-loaded`, with the name that was probably meant; what is wrong with it, where it cannot be used.
     pub fn record(&self, name: &str) -> Result<Arc<Record>> {
         let discovery = self.discovery();
         discovery.get(name).cloned().ok_or_else(|| discovery.unknown(name, self.settings().plugins_dir()))

@@ -1,6 +1,7 @@
 //! What is known of a plugin in the plugins folder.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use semver::Version;
@@ -44,6 +45,8 @@ pub struct Discovery {
     pub plugins: Vec<Arc<Record>>,
     /// What else there is, by path.
     pub problems: Vec<Problem>,
+    /// The names that several files claim and none has.
+    pub(super) disputed: BTreeMap<String, Problem>,
     /// A file was being written, and is to be looked at again.
     pub(super) unsettled: bool,
 }
@@ -54,20 +57,24 @@ impl Discovery {
         let at = self.plugins.binary_search_by(|record| record.name.as_str().cmp(name)).ok()?;
         self.plugins.get(at)
     }
+
+    /// What is wrong with the plugin of this name, where there is one that cannot be used: a file or manifest of that
+    /// name, or several components that claim it.
+    pub fn problem(&self, name: &str) -> Option<&Problem> {
+        let named = |problem: &&Problem| problem.path.file_stem().is_some_and(|stem| stem == name);
+        self.disputed.get(name).or_else(|| self.problems.iter().find(named))
+    }
 }
 
 impl Record {
     /// The component's file, by name.
     pub(super) fn file(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+        file_name(&self.path)
     }
 
     /// A manifest for a component that has none.
     pub(super) fn new_manifest(&self) -> Manifest {
-        let source = self.path.display().to_string();
-        let mut install = Install::now(&self.name, self.digest, &source, installer());
-        install.file = self.file();
-        Manifest::new(&self.description, &self.inspection, install)
+        new_manifest(&self.path, &self.description, &self.inspection)
     }
 
     /// Whether it is the same plugin, for whoever loads it.
@@ -76,6 +83,19 @@ impl Record {
             && self.manifest == other.manifest
             && self.refusal.is_none() == other.refusal.is_none()
     }
+}
+
+/// A manifest for a component in the plugins folder.
+pub(super) fn new_manifest(path: &Path, description: &Description, inspection: &Inspection) -> Manifest {
+    let source = path.display().to_string();
+    let mut install = Install::now(&description.name, inspection.digest, &source, installer());
+    install.file = file_name(path);
+    Manifest::new(description, inspection, install)
+}
+
+/// The last part of a path.
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Serializes what is shared as what it is.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Manager;
-use super::record::Record;
-use crate::catalog::{Changes, LockFile, Verdict};
+use super::record::{Record, file_name, new_manifest};
+use crate::catalog::{Changes, Install, LockFile, Verdict};
 use crate::error::{Error, Result};
 use crate::host::Source;
 
@@ -40,21 +40,24 @@ impl Manager {
     }
 
     /// Writes what a plugin's component is now into its manifest, and into `cjm.lock` where it is there: as after it
-    /// was replaced by hand. When it was installed and what the operator decided stays. A component that was dropped in
-    /// gets a manifest. Gives what changed, where there was a manifest before.
+    /// was replaced by hand, or its manifest damaged. When it was installed and what the operator decided stays. A
+    /// component that was dropped in gets a manifest. Gives what changed, where there was a manifest that could be used.
     ///
     /// # Errors
     ///
-    /// `not-loaded`, where there is no such plugin; `invalid-input`, where it is no plugin any more; what the disk can
-    /// fail with.
+    /// `not-loaded`, where there is no such plugin; `invalid-input`, where it is no plugin any more, or what the operator
+    /// decided cannot be read; what the disk can fail with.
     pub async fn regenerate(&self, name: &str) -> Result<Option<Changes>> {
-        let record = self.record(name)?;
-        let examined = self.host().examine(Source::path(&record.path)).await?;
+        let path = match self.discovery().problem(name) {
+            Some(problem) if self.discovery().get(name).is_none() => problem.path.with_extension("wasm"),
+            _ => self.record(name)?.path.clone(),
+        };
+        let examined = self.host().examine(Source::path(&path)).await?;
         let (description, inspection) = (examined.description, examined.inspection);
-        if description.name != record.name {
+        if description.name != name {
             return Err(Error::invalid(format!(
                 "{} calls itself `{}` by now; install it under that name",
-                record.path.display(),
+                path.display(),
                 description.name
             )));
         }
@@ -63,15 +66,24 @@ impl Manager {
             .blocking("write the manifest", move || {
                 let mut changes = None;
                 let folder = manager.folder();
-                folder.edit_manifest(&record.file(), |before| match before.ok().flatten() {
-                    Some(mut manifest) => {
+                let file = file_name(&path);
+                let kept = folder.salvage(&file)?;
+                folder.edit_manifest(&file, |before| {
+                    if let Ok(Some(mut manifest)) = before {
                         changes = Some(manifest.regenerate(&description, &inspection));
-                        Ok(manifest)
+                        return Ok(manifest);
                     }
-                    None => Ok(record.new_manifest()),
+                    let mut manifest = new_manifest(&path, &description, &inspection);
+                    if let Some((install, overrides)) = kept {
+                        if let Some(install) = install.filter(|install| install.file == file) {
+                            manifest.install = Install { digest: inspection.digest, ..install };
+                        }
+                        manifest.overrides = overrides;
+                    }
+                    Ok(manifest)
                 })?;
                 LockFile::edit(folder.lock_path(), |lock| {
-                    if let Some(mut locked) = lock.get(&record.name).cloned() {
+                    if let Some(mut locked) = lock.get(&description.name).cloned() {
                         locked.version = description.version.clone();
                         locked.digest = inspection.digest;
                         lock.insert(locked)?;

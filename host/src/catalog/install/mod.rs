@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::lock::{LockFile, Remembered};
+use super::manifest::{Install, Overrides};
 use crate::error::{Error, Result};
 use crate::file::{self, Access, FileLock};
 
@@ -124,6 +125,11 @@ impl PluginFolder {
     /// What lies in the folder now; see [`View::scan`].
     pub fn scan(&self) -> Result<Scan> {
         self.view()?.scan()
+    }
+
+    /// What a manifest tells although it may not be one that can be used; see [`View::salvage`].
+    pub(crate) fn salvage(&self, file: &str) -> Result<Option<(Option<Install>, Overrides)>> {
+        self.view()?.salvage(file)
     }
 
     /// One component and what lies beside it; see [`View::read`].

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::{View, layout};
 use crate::catalog::digest::Digest;
 use crate::catalog::inspect::MAX_COMPONENT_BYTES;
-use crate::catalog::manifest::{self, Manifest};
+use crate::catalog::manifest::{self, Install, Manifest, Overrides};
 use crate::catalog::name;
 use crate::error::{Error, Result};
 use crate::file;
@@ -162,6 +162,13 @@ impl View {
             )));
         }
         Ok(Some(manifest))
+    }
+
+    /// What the manifest of a component tells although it may not be one that can be used; none where there is no
+    /// manifest. See [`Manifest::salvage`].
+    pub(crate) fn salvage(&self, file: &str) -> Result<Option<(Option<Install>, Overrides)>> {
+        let Some((path, _)) = self.beside(&layout::manifest(layout::stem(file)))? else { return Ok(None) };
+        Manifest::salvage(&path.display().to_string(), &file::read(&path, manifest::MAX_BYTES)?).map(Some)
     }
 
     /// Why the plugin of this name is in between, where it is.

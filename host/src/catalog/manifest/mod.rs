@@ -288,6 +288,23 @@ impl Manifest {
         })
     }
 
+    /// What a manifest that cannot be used still tells of what a host does not find out anew: its installation, where
+    /// that can be read, and what the operator decided. Where the latter cannot be read, it is an error: to leave it
+    /// out would take back what was granted, and lift limits that were set.
+    pub(crate) fn salvage(what: &str, bytes: &[u8]) -> Result<(Option<Install>, Overrides)> {
+        let unreadable = |error: serde_json::Error| {
+            Error::invalid(format!(
+                "what was decided for the plugin cannot be read from its manifest {what}: {error}; mend it, or delete it \
+                 to begin without grants"
+            ))
+        };
+        let mut manifest: Value = serde_json::from_slice(bytes).map_err(unreadable)?;
+        let mut section = |name| manifest.get_mut(name).map(Value::take);
+        let install = section("install").and_then(|install| serde_json::from_value(install).ok());
+        let overrides = section("overrides").map(serde_json::from_value).transpose().map_err(unreadable)?;
+        Ok((install, overrides.unwrap_or_default()))
+    }
+
     /// What neither leads out of the plugins folder nor poses as what it cannot be.
     fn names_are_plain(&self) -> bool {
         name::is_component_file(&self.install.file) && name::is_name(&self.code.name)
