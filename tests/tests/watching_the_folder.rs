@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use cjm_host::{Event, EventKind, Subscription};
+use cjm_host::{Event, EventKind, Instance, Subscription};
 use cjm_tests::{Project, drop_numbered, guest, numbered};
 use serde_json::json;
 
@@ -32,6 +32,11 @@ fn loaded(id: &str) -> impl Fn(&Event) -> bool {
     move |event| &*event.instance == id && matches!(event.kind, EventKind::Loaded { .. })
 }
 
+/// What the plugin says it is, with its version.
+async fn name_of(instance: &Instance) -> String {
+    instance.execute("name", json!(null)).await.unwrap().to().unwrap()
+}
+
 #[tokio::test]
 async fn what_is_put_into_the_folder_runs_and_what_is_taken_out_goes() {
     let project = Project::default();
@@ -42,10 +47,7 @@ async fn what_is_put_into_the_folder_runs_and_what_is_taken_out_goes() {
     let path = drop_numbered(&project.plugins(), 1, 0);
     until(&mut events, loaded("numbered-000001")).await;
     let instance = manager.instance("numbered-000001").unwrap();
-    assert_eq!(
-        instance.execute("name", json!(null)).await.unwrap().to::<String>().unwrap(),
-        "numbered-000001 1.0.0"
-    );
+    assert_eq!(name_of(&instance).await, "numbered-000001 1.0.0");
 
     std::fs::remove_file(path).unwrap();
     until(&mut events, |event| matches!(event.kind, EventKind::Unloaded)).await;
@@ -63,10 +65,7 @@ async fn a_new_version_takes_over_and_the_same_handle_reaches_it() {
 
     std::fs::write(&path, numbered(1, 2)).unwrap();
     until(&mut events, |event| matches!(event.kind, EventKind::Replaced { .. })).await;
-    assert_eq!(
-        instance.execute("name", json!(null)).await.unwrap().to::<String>().unwrap(),
-        "numbered-000001 1.0.2"
-    );
+    assert_eq!(name_of(&instance).await, "numbered-000001 1.0.2");
 }
 
 #[tokio::test]
@@ -105,17 +104,11 @@ async fn a_file_that_is_cut_is_told_and_leaves_the_version_before_it_running() {
     let EventKind::PluginProblem { path: told, error } = problem.kind else { unreachable!() };
     assert_eq!(told, path);
     assert!(error.to_string().contains("cut off or damaged"), "{error}");
-    assert_eq!(
-        instance.execute("name", json!(null)).await.unwrap().to::<String>().unwrap(),
-        "numbered-000001 1.0.0"
-    );
+    assert_eq!(name_of(&instance).await, "numbered-000001 1.0.0");
 
     std::fs::write(&path, &whole).unwrap();
     until(&mut events, |event| matches!(event.kind, EventKind::Replaced { .. })).await;
-    assert_eq!(
-        instance.execute("name", json!(null)).await.unwrap().to::<String>().unwrap(),
-        "numbered-000001 1.0.3"
-    );
+    assert_eq!(name_of(&instance).await, "numbered-000001 1.0.3");
 }
 
 #[tokio::test]
