@@ -75,8 +75,11 @@ impl Environment {
         // A limit that is misspelt would be no limit.
         if let Some(name) = self.0.keys().filter(ours).find(unknown) {
             let name = name.to_string_lossy();
-            let meant = closest(&name, known.keys().map(String::as_str));
-            let hint = meant.map_or_else(|| "unset it".to_owned(), |meant| format!("did you mean {meant}?"));
+            // The beginning, which they share, is not to count as likeness.
+            let candidates = known.keys().filter_map(|name| name.strip_prefix(LIMITS));
+            let meant = closest(name.strip_prefix(LIMITS).unwrap_or_default(), candidates);
+            let hint =
+                meant.map_or_else(|| "unset it".to_owned(), |meant| format!("did you mean {LIMITS}{meant}?"));
             return Err(Error::invalid(format!(
                 "the environment variable {} sets a limit that there is not; {hint}",
                 shown(&name)
