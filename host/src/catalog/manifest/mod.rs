@@ -73,7 +73,7 @@ pub struct Install {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Installer {
-    /// For example `cjm-ctl`.
+    /// `cjm` for this host.
     pub name: String,
     /// Its version.
     pub version: Version,
