@@ -61,6 +61,23 @@ fn a_component_that_is_missing_is_found() {
     let project = Project::installed(&["calculator"]);
     fs::remove_file(project.path(".cjm/plugins/calculator.wasm")).unwrap();
     project.ctl(&["verify"]).assert().code(1).stdout(contains("missing"));
+    project.ctl(&ADD).assert().code(2).stderr(contains("which is not there"));
+    // With its manifest gone, too, as where a project was cloned, the lock still knows of it.
+    fs::remove_file(project.path(".cjm/plugins/calculator.json")).unwrap();
+    for command in [&ADD[..], &["info", "calculator"]] {
+        project.ctl(command).assert().code(2).stderr(contains("cjm.lock has `calculator`"));
+    }
+    project.ctl(&["list"]).assert().success().stderr(contains("cjm.lock has `calculator`"));
+    project.install(&["calculator"]);
+    project.ctl(&ADD).assert().success();
+}
+
+#[test]
+fn a_component_that_was_altered_beyond_use_is_told_as_altered() {
+    let project = Project::installed(&["calculator"]);
+    project.write(".cjm/plugins/calculator.wasm", b"\0asm\r\0\x01\0broken");
+    project.ctl(&ADD).assert().code(2).stderr(contains("was altered").and(contains("nstall it again")));
+    project.ctl(&["list"]).assert().success().stderr(contains("was altered"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use futures::stream;
 
 use super::Manager;
 use super::record::{Discovery, Record, file_name};
-use crate::catalog::{Found, Problem, Stored, TrustedKeys, View, closest, shown};
+use crate::catalog::{Found, Integrity, Problem, Stored, TrustedKeys, View, closest, shown};
 use crate::error::{Error, Result};
 use crate::host::{Examined, Source};
 
@@ -104,21 +104,30 @@ impl Manager {
         match self.host().examined(&found.path.display().to_string(), &stored.digest) {
             None => Ok(Seen::Unknown(Box::new(stored))),
             Some(Ok(examined)) => self.judge(view, keys, stored, examined),
-            Some(Err(error)) => Ok(Seen::Problem(Problem { path: found.path, error })),
+            Some(Err(error)) => Ok(self.unusable(view, keys, &stored, error)),
         }
+    }
+
+    /// A component that is no plugin. Where it was one when it was installed, that is what is to be told.
+    fn unusable(&self, view: &View, keys: &TrustedKeys, stored: &Stored, error: Error) -> Seen {
+        let verdict = view.verdict(stored, stored.found.stem(), keys).ok();
+        let altered = verdict.filter(|verdict| verdict.integrity == Integrity::Altered);
+        let refusal = altered.and_then(|verdict| verdict.admit(self.settings().trust()).err());
+        Seen::Problem(Problem { path: stored.found.path.clone(), error: refusal.unwrap_or(error) })
     }
 
     /// Asks a component what it is; its answer is kept.
     async fn ask(&self, stored: Stored) -> Result<Seen> {
         let path = stored.found.path.clone();
         let source = Source::bytes(path.display().to_string(), stored.bytes.as_slice());
-        let examined = match self.host().examine(source).await {
-            Ok(examined) => examined,
-            Err(error) => return Ok(Seen::Problem(Problem { path, error })),
-        };
+        let examined = self.host().examine(source).await;
         let manager = self.clone();
         self.blocking("verify a plugin", move || {
-            manager.judge(&manager.folder().view()?, &manager.trusted_keys()?, stored, examined)
+            let (view, keys) = (manager.folder().view()?, manager.trusted_keys()?);
+            match examined {
+                Ok(examined) => manager.judge(&view, &keys, stored, examined),
+                Err(error) => Ok(manager.unusable(&view, &keys, &stored, error)),
+            }
         })
         .await
     }

@@ -106,7 +106,22 @@ impl View {
                 Err(error) => scan.problem(path, error),
             }
         }
-        for stem in self.manifests_alone(&listing.components, &listing.manifests) {
+        let alone = self.manifests_alone(&listing.components, &listing.manifests);
+        for locked in self.lock().iter().flat_map(|lock| lock.iter()) {
+            let stem = layout::stem(&locked.file);
+            let is_told = self.unsettled(stem).is_some() || alone.iter().any(|alone| alone == stem);
+            if is_told || listing.components.contains(&locked.file) {
+                continue;
+            }
+            let error = Error::invalid(format!(
+                "cjm.lock has `{}`, and {} is not there: install it again, from {}, or remove it",
+                locked.name,
+                self.folder.dir.join(&locked.file).display(),
+                name::shown(&locked.source)
+            ));
+            scan.problem(self.folder.dir.join(&locked.file), error);
+        }
+        for stem in alone {
             let component = layout::component(&stem);
             let path = self.folder.dir.join(layout::manifest(&stem));
             let error = Error::invalid(format!(
