@@ -55,6 +55,28 @@ async fn what_is_put_into_the_folder_runs_and_what_is_taken_out_goes() {
 }
 
 #[tokio::test]
+async fn what_was_installed_and_is_deleted_goes_and_is_told() {
+    let project = Project::default();
+    let source = drop_numbered(project.path(), 1, 0);
+    let manager = project.manager().await;
+    let candidate = manager.prepare(source.to_str().unwrap(), |_, _| {}).await.unwrap();
+    candidate.commit(&[]).await.unwrap();
+    drop(manager.load("numbered-000001").await.unwrap());
+    let mut events = manager.host().events();
+    let _watcher = manager.watch().unwrap();
+
+    for file in ["numbered-000001.wasm", "numbered-000001.json"] {
+        std::fs::remove_file(project.plugins().join(file)).unwrap();
+    }
+    until(&mut events, |event| {
+        matches!(&event.kind, EventKind::PluginProblem { error, .. } if error.to_string().contains("is not there"))
+    })
+    .await;
+    until(&mut events, |event| matches!(event.kind, EventKind::Unloaded)).await;
+    assert!(manager.instance("numbered-000001").is_err());
+}
+
+#[tokio::test]
 async fn a_new_version_takes_over_and_the_same_handle_reaches_it() {
     let project = Project::default();
     let path = drop_numbered(&project.plugins(), 1, 0);

@@ -119,7 +119,9 @@ impl View {
                 self.folder.dir.join(&locked.file).display(),
                 name::shown(&locked.source)
             ));
-            scan.problem(self.folder.dir.join(&locked.file), error);
+            // Not at the component, which would be one that is there: whoever follows the folder keeps what is loaded of
+            // a file that cannot be used, but not of one that is gone.
+            scan.problem(self.folder.dir.join(layout::manifest(stem)), error);
         }
         for stem in alone {
             let component = layout::component(&stem);
