@@ -212,13 +212,15 @@ async fn a_link_out_of_the_folder_is_not_followed() {
 }
 
 #[tokio::test]
-async fn at_the_level_locked_only_what_was_installed_is_loaded() {
+async fn at_the_level_locked_only_what_was_installed_is_loaded_and_nothing_else_is_even_asked_what_it_is() {
     let project = Project::new("trust = \"locked\"\n");
-    drop_numbered(&project.plugins(), 1, 0);
+    let dropped_in = project.plugins().join("numbered-000001.wasm");
+    fs::write(&dropped_in, numbered(1, 0)).unwrap();
     let manager = project.manager().await;
+    assert!(manager.discovery().plugins.is_empty(), "its description would have been its own word");
     let error = said(&runs(&manager).await.unwrap_err());
     assert!(error.contains("cjm.lock does not have it"), "{error}");
-    fs::remove_file(project.plugins().join("1.wasm")).unwrap();
+    fs::remove_file(dropped_in).unwrap();
     install(&manager, &component(&project, 0)).await.unwrap();
     runs(&manager).await.unwrap();
 }

@@ -12,7 +12,7 @@ use futures::stream;
 
 use super::Manager;
 use super::record::{Discovery, Record, file_name};
-use crate::catalog::{Found, Integrity, Problem, Stored, TrustedKeys, View, closest, shown};
+use crate::catalog::{Found, Integrity, Problem, Stored, TrustLevel, TrustedKeys, View, closest, shown};
 use crate::error::{Error, Result};
 use crate::host::{Examined, Source};
 
@@ -102,7 +102,18 @@ impl Manager {
             Err(error) => return Ok(Seen::Problem(Problem { path: found.path, error })),
         };
         match self.host().examined(&found.path.display().to_string(), &stored.digest) {
-            None => Ok(Seen::Unknown(Box::new(stored))),
+            None => {
+                let trust = self.settings().trust();
+                // Where trust is asked for, code without it does not run, not even to say what it is.
+                let refused = match trust {
+                    TrustLevel::Any => None,
+                    _ => view.verdict(&stored, stored.found.stem(), keys)?.admit(trust).err(),
+                };
+                Ok(match refused {
+                    Some(error) => Seen::Problem(Problem { path: found.path, error }),
+                    None => Seen::Unknown(Box::new(stored)),
+                })
+            }
             Some(Ok(examined)) => self.judge(view, keys, stored, examined),
             Some(Err(error)) => Ok(self.unusable(view, keys, &stored, error)),
         }

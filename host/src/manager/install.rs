@@ -173,13 +173,34 @@ impl Manager {
         };
         let fetched = self.blocking("fetch a plugin", move || fetch(&from, &mut told)).await?;
         drop(wanted);
+        let manager = self.clone();
+        // Before any of its code runs, if only to say what it is.
+        let weigh = move || manager.weigh(&fetched).map(|verdict| (fetched, verdict));
+        let (fetched, verdict) = self.blocking("verify a plugin", weigh).await?;
         let component = Source::bytes(fetched.source.clone(), fetched.bytes.as_slice());
         let examined = self.host().examine(component).await?;
         let manager = self.clone();
-        self.blocking("validate a plugin", move || manager.candidate(fetched, examined)).await
+        self.blocking("validate a plugin", move || manager.candidate(fetched, verdict, examined)).await
     }
 
-    fn candidate(&self, fetched: Fetched, examined: Examined) -> Result<Candidate> {
+    /// Holds what was fetched against its signature, as the level of trust asks. That it is not locked yet is no fault.
+    fn weigh(&self, fetched: &Fetched) -> Result<Verdict> {
+        let digest = Digest::of(&fetched.bytes);
+        let signature = fetched.signature.as_ref().map(Signature::to_text);
+        let evidence = Evidence {
+            name: &fetched.source,
+            file: fetched.source.rsplit(['/', '\\']).next().unwrap_or_default(),
+            component: Some((&fetched.bytes, digest)),
+            locked: Some(digest),
+            recorded: None,
+            signature: signature.as_deref().map(str::as_bytes),
+        };
+        let verdict = Verdict::of(evidence, &self.trusted_keys()?);
+        verdict.admit(self.settings().trust())?;
+        Ok(verdict)
+    }
+
+    fn candidate(&self, fetched: Fetched, verdict: Verdict, examined: Examined) -> Result<Candidate> {
         let (name, digest) = (&examined.description.name, examined.inspection.digest);
         if let Some(pinned) = self.settings().plugin(name).and_then(|plugin| plugin.digest)
             && pinned != digest
@@ -190,19 +211,6 @@ impl Manager {
             )));
         }
         let install = Install::now(name, digest, &fetched.source, installer());
-        let signature = fetched.signature.as_ref().map(Signature::to_text);
-        let verdict = Verdict::of(
-            Evidence {
-                name,
-                file: &install.file,
-                component: Some((&fetched.bytes, digest)),
-                locked: Some(digest),
-                recorded: None,
-                signature: signature.as_deref().map(str::as_bytes),
-            },
-            &self.trusted_keys()?,
-        );
-        verdict.admit(self.settings().trust())?;
         let mut manifest = Manifest::new(&examined.description, &examined.inspection, install);
         let before = self.discovery().get(name).cloned();
         if let Some(known) = before.as_ref().and_then(|record| record.manifest.as_ref()) {
