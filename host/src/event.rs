@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -29,7 +29,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-fn as_str<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn as_str<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text)
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn rfc3339<S: serde::Serializer>(at: &SystemTime, serializer: S) -> R
 }
 
 /// The kinds of events.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 #[non_exhaustive]
 pub enum EventKind {
@@ -105,7 +105,7 @@ pub enum EventKind {
 }
 
 /// How far a job has come.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Progress {
     /// From 0 to 1; none where the end is not known.
@@ -115,7 +115,7 @@ pub struct Progress {
 }
 
 /// One line that a plugin printed, or one record that it logged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct LogRecord {
     /// How severe it is.
@@ -127,7 +127,7 @@ pub struct LogRecord {
 }
 
 /// Severity of a [`LogRecord`], from least to most; the levels of `wasi:logging`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)]
 pub enum LogLevel {
@@ -141,7 +141,7 @@ pub enum LogLevel {
 
 /// How far a cancellation has come. A call goes through these in order, and may leave out the ones from
 /// `Forced` to `Reloaded` where the guest ends by itself.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CancelPhase {
     /// Nobody asked for it.

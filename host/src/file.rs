@@ -120,6 +120,16 @@ impl FileLock {
         Ok(Self { _file: file })
     }
 
+    /// Takes the lock if nobody holds it; none where somebody does.
+    pub(crate) fn try_exclusive(path: &Path) -> io::Result<Option<Self>> {
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     /// Waits for a lock that any number hold at once while none is exclusive. None where the file is not there and
     /// cannot be made: where nobody can write, there is nobody to be kept out.
     pub(crate) fn shared(path: &Path) -> io::Result<Option<Self>> {

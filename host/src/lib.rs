@@ -41,6 +41,7 @@ mod host;
 mod instance;
 mod manager;
 mod policy;
+mod queue;
 mod settings;
 mod store;
 mod value;
@@ -74,6 +75,11 @@ pub use manager::{
 pub use policy::{
     EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, LimitOverrides, Limits,
     NetworkGrant, Scheme, SocketGrant, SocketProtocol,
+};
+pub use queue::{
+    Attempt, Backtraces, Block, Cause, EventFilter, Failure, Holder, Interrupted, Job, JobEvent, JobFilter,
+    JobId, JobState, NewJob, Notice, Queue, QueueBuilder, QueueEvent, QueueEvents, QueueStats, Retention,
+    Retry, Runs, Since, Stop, Tidied,
 };
 pub use settings::{Origin, PluginSettings, PluginSource, Settings, SettingsBuilder};
 pub use value::{Blob, Value};

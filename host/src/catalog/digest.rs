@@ -21,6 +21,11 @@ impl Digest {
         Self(raw)
     }
 
+    /// The digest that has these 32 bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes themselves.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

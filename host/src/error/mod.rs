@@ -4,6 +4,7 @@
 //! ([`Error::is_retriable`]); its message says what happened, to what, and what to do next. It serializes to
 //! the same structure that is printed with `--json` and stored with a job.
 
+mod structure;
 mod trap;
 
 use std::fmt;
@@ -356,79 +357,6 @@ impl Error {
     }
 }
 
-/// The structure that is printed with `--json` and stored with a job.
-impl Serialize for Error {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "kebab-case")]
-        struct Wire<'a> {
-            category: Category,
-            message: String,
-            retriable: bool,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            retry_after_ms: Option<u64>,
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            violations: &'a [Violation],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            shortfall: Option<&'a Shortfall>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            clock: Option<Clock>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            limit_ms: Option<u64>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            forced: Option<bool>,
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            missing: &'a [String],
-            #[serde(skip_serializing_if = "<[_]>::is_empty")]
-            grants: &'a [String],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            toml: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            command: Option<&'a str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            trap: Option<&'a Trap>,
-        }
-        let mut wire = Wire {
-            category: self.category(),
-            message: self.to_string(),
-            retriable: self.is_retriable(),
-            retry_after_ms: self.retry_after().map(millis),
-            violations: self.violations(),
-            shortfall: None,
-            clock: None,
-            limit_ms: None,
-            forced: None,
-            missing: &[],
-            grants: &[],
-            toml: None,
-            command: None,
-            trap: None,
-        };
-        match self {
-            Error::InvalidInput(invalid) => wire.message = invalid.message.clone(),
-            Error::ResourceExhausted(shortfall) => wire.shortfall = Some(shortfall),
-            Error::TimedOut { clock, limit, .. } => {
-                wire.clock = Some(*clock);
-                wire.limit_ms = Some(millis(*limit));
-            }
-            Error::Cancelled { forced, .. } => wire.forced = Some(*forced),
-            Error::NotGranted(ungranted) => {
-                wire.message = ungranted.headline();
-                wire.missing = &ungranted.missing;
-                wire.grants = &ungranted.grants;
-                wire.toml = Some(&ungranted.toml);
-                wire.command = Some(&ungranted.command);
-            }
-            Error::Trapped(trap) => {
-                wire.message = trap.headline();
-                wire.trap = Some(trap);
-            }
-            _ => {}
-        }
-        wire.serialize(serializer)
-    }
-}
-
 fn out_of_time(what: &str, clock: Clock, limit: Duration) -> String {
     let limit = Millis(limit);
     match clock {
@@ -438,10 +366,6 @@ fn out_of_time(what: &str, clock: Clock, limit: Duration) -> String {
              progress"
         ),
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Prints a duration in the unit in which people set limits.

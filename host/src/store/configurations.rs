@@ -1,13 +1,11 @@
 //! The table of configurations: what an operator set for each instance.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Database;
 use super::fault::Fault;
+use super::{Database, now};
 use crate::error::{Error, Result};
 
 /// What is stored of one instance.
@@ -143,9 +141,4 @@ fn stored(row: &Row<'_>) -> Result<StoredConfiguration, Fault> {
     })?;
     let updated_at = row.get::<_, i64>(4)?.try_into().unwrap_or(0);
     Ok(StoredConfiguration { instance, plugin: row.get(1)?, config, enabled: row.get(3)?, updated_at })
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, ResourceKind};
 
 /// Why something with the database failed.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// SQLite failed; which file it was about is not said yet.
     Sql(rusqlite::Error),
     /// Said in full.
@@ -38,7 +38,9 @@ impl Fault {
             // Tables are strict, so that a value of another type is damage.
             (
                 None,
-                rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..),
+                rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..),
             ) => ErrorCode::DatabaseCorrupt,
             (None, rusqlite::Error::Utf8Error(..)) => ErrorCode::DatabaseCorrupt,
             (None, _) => return Error::fatal(message),

@@ -3,22 +3,31 @@
 //! Everything here blocks: async callers use `spawn_blocking`. Several processes may use one file at the same time.
 
 mod configurations;
+mod events;
 mod fault;
+mod group;
+mod jobs;
 mod migrations;
 mod open;
+mod readers;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::{Error, Result};
 pub(crate) use configurations::{Configurations, StoredConfiguration};
-use fault::Fault;
+pub(crate) use events::{EventQuery, Events, StoredEvent};
+pub(crate) use fault::Fault;
+pub(crate) use group::{Batch, Writer};
+pub use jobs::JobState;
+pub(crate) use jobs::{Claim, Content, Ending, JobQuery, JobRow, Jobs, NewRow, OpenJob, Payload, Which};
+use readers::Readers;
 
 /// How long one statement waits for other processes before it fails as `transient`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,6 +42,7 @@ struct Inner {
     path: PathBuf,
     /// The one connection that writes.
     connection: Mutex<Connection>,
+    readers: Readers,
 }
 
 impl Database {
@@ -50,12 +60,34 @@ impl Database {
 
     fn open_waiting(path: &Path, busy_timeout: Duration) -> Result<Self> {
         let connection = open::open(path, busy_timeout).map_err(|fault| fault.told("open", path))?;
-        Ok(Self(Arc::new(Inner { path: path.to_owned(), connection: Mutex::new(connection) })))
+        let readers = Readers::new(path.to_owned());
+        Ok(Self(Arc::new(Inner { path: path.to_owned(), connection: Mutex::new(connection), readers })))
     }
 
     /// The configurations of instances.
     pub(crate) fn configurations(&self) -> Configurations<'_> {
         Configurations::new(self)
+    }
+
+    /// The jobs.
+    pub(crate) fn jobs(&self) -> Jobs<'_> {
+        Jobs::new(self)
+    }
+
+    /// What happened to jobs.
+    pub(crate) fn events(&self) -> Events<'_> {
+        Events::new(self)
+    }
+
+    /// Gives back the space of what was deleted. Nobody writes meanwhile, and it needs as much free space as the file
+    /// takes.
+    pub(crate) fn vacuum(&self) -> Result<()> {
+        let vacuum = |connection: &Connection| -> Result<(), Fault> {
+            connection.execute_batch("VACUUM; PRAGMA optimize")?;
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            Ok(())
+        };
+        vacuum(&self.connection()).map_err(|fault| fault.told("vacuum", &self.0.path))
     }
 
     /// Looks at every page of the file. It takes as long as reading the file does, and others may use it meanwhile.
@@ -75,9 +107,20 @@ impl Database {
         }
     }
 
+    /// As if the disk had room for so many pages, or for those that are there.
+    #[cfg(test)]
+    pub(crate) fn limit_pages(&self, pages: u32) {
+        self.connection().execute_batch(&format!("PRAGMA max_page_count = {pages}")).unwrap();
+    }
+
     /// Reads; `doing` is what is said to have failed, for example `list the configurations in`.
     fn read<T>(&self, doing: &str, with: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T> {
         with(&self.connection()).map_err(|fault| fault.told(doing, &self.0.path))
+    }
+
+    /// Reads on a connection of its own, beside whoever writes.
+    fn read_beside<T>(&self, doing: &str, with: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T> {
+        self.0.readers.read(with).map_err(|fault| fault.told(doing, &self.0.path))
     }
 
     /// Writes, all of it or nothing. No other process writes in between what `with` reads and writes.
@@ -114,4 +157,10 @@ impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Fault::Sql(error)
     }
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+pub(crate) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

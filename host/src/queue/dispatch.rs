@@ -1,0 +1,114 @@
+//! The task that starts jobs.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::event::{Cause, JobEvent};
+use super::id::JobId;
+use super::schedule::{Due, Now, Picked, Rooms};
+use super::{Inner, attempt};
+use crate::error::{Clock, Error, Result};
+use crate::store::{Batch, Ending, JobState, now};
+
+/// Starts what can be started, whenever something changes, until the queue is closed.
+pub(super) async fn run(inner: Arc<Inner>) {
+    loop {
+        let picked = inner.pick();
+        for (id, number) in picked.start {
+            tokio::spawn(attempt::run(inner.clone(), id, number));
+        }
+        for (id, number) in picked.expired {
+            tokio::spawn(expire(inner.clone(), id, number));
+        }
+        if !picked.blocked.is_empty() {
+            tokio::spawn(tell(inner.clone(), picked.blocked));
+        }
+        if inner.schedule().closing {
+            return;
+        }
+        let changed = inner.changed.notified();
+        match picked.again {
+            Some(wait) => drop(tokio::time::timeout(wait, changed).await),
+            None => changed.await,
+        }
+    }
+}
+
+impl Inner {
+    fn pick(&self) -> Picked {
+        // The runner is asked without the lock: it may well ask the queue something.
+        let instances = self.schedule().instances();
+        let room = |instance: Arc<str>| {
+            let room = self.runner.room(&instance).map_err(|error| error.to_string());
+            (instance, room)
+        };
+        let rooms: Rooms = instances.into_iter().map(room).collect();
+        self.schedule().pick(Now { wall: now(), clock: Instant::now() }, &rooms)
+    }
+}
+
+/// Ends a job whose deadline passed while it waited.
+async fn expire(inner: Arc<Inner>, id: JobId, number: i64) {
+    let settle = move |batch: &mut Batch<'_>| {
+        let Some(row) = batch.job(id.as_bytes())? else { return Ok(()) };
+        let waited = batch.now().saturating_sub(row.submitted_at);
+        let error = Error::TimedOut {
+            what: format!("the wait of job {id} for its turn"),
+            clock: Clock::Wall,
+            limit: super::time::until(row.submitted_at, row.deadline.unwrap_or(waited)),
+        };
+        let stored = super::recover::failure(&error, &row.instance, row.attempt, batch.now())?;
+        let ending = Ending { state: JobState::Failed, error: Some(stored), result: None };
+        if batch.end(number, JobState::Pending, &ending)? {
+            let event = JobEvent::State {
+                state: JobState::Failed,
+                cause: Cause::Deadline,
+                error: Some(error),
+                due_at: None,
+            };
+            batch.tell(&row.id, &row.instance, row.attempt, event.json()?)?;
+        }
+        Ok(())
+    };
+    let after = {
+        let inner = inner.clone();
+        move |ended: &Result<()>| {
+            let mut schedule = inner.schedule();
+            match ended {
+                Ok(()) => schedule.ended(id),
+                // It keeps waiting, to be tried again.
+                Err(_) => schedule.put_back(id, Due::After(Instant::now() + attempt::PAUSE)),
+            }
+            drop(schedule);
+            inner.went();
+        }
+    };
+    if let Err(error) = inner.writer.write("end a job in", settle, after).await {
+        tracing::warn!(%error, job = %id, "a job whose deadline passed could not be ended");
+    }
+}
+
+/// Tells jobs what they wait for.
+async fn tell(inner: Arc<Inner>, blocked: Vec<(JobId, Arc<str>, u32, super::event::Block)>) {
+    let store = move |batch: &mut Batch<'_>| {
+        for (id, instance, attempt, reason) in blocked {
+            // It may have gone meanwhile.
+            let waits = batch.job(id.as_bytes())?.is_some_and(|row| row.state == JobState::Pending);
+            if waits {
+                batch.tell(id.as_bytes(), &instance, attempt, JobEvent::Blocked { reason }.json()?)?;
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = inner.writer.write("tell what jobs wait for in", store, |_| ()).await {
+        tracing::warn!(%error, "what jobs wait for could not be stored");
+    }
+}
+
+impl Inner {
+    /// Something ended or waits again.
+    pub(super) fn went(&self) {
+        self.changed.notify_one();
+        self.ended.notify_waiters();
+    }
+}

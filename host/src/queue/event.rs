@@ -1,0 +1,186 @@
+//! What happens to jobs, as it is stored and told.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::JobId;
+use super::time::{self, rfc3339};
+use crate::error::{Error, Result};
+use crate::event::{EventKind, as_str};
+use crate::store::{JobState, StoredEvent};
+
+/// Something that happened to a job. It is stored when it is told.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct QueueEvent {
+    /// Its number: from 1, without gaps, in the order in which things happened.
+    pub sequence: u64,
+    /// When. It never goes back, even where the machine's clock does.
+    #[serde(with = "rfc3339")]
+    pub at: SystemTime,
+    /// The job that it happened to.
+    pub job: JobId,
+    /// The job's instance.
+    #[serde(serialize_with = "as_str")]
+    pub instance: Arc<str>,
+    /// The attempt that it belongs to; 0 before the first.
+    pub attempt: u32,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: JobEvent,
+}
+
+/// The kinds of events of jobs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "event")]
+#[non_exhaustive]
+pub enum JobEvent {
+    /// The job is in a state, in which it was not before.
+    State {
+        /// The state.
+        state: JobState,
+        /// How it came there.
+        cause: Cause,
+        /// What the last attempt failed with, where one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Error>,
+        /// When it is tried again, where it waits for that.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "rfc3339::option")]
+        due_at: Option<SystemTime>,
+    },
+    /// The job goes before or after others now.
+    Reordered {
+        /// Its new priority.
+        priority: i32,
+    },
+    /// The job would run next, if it were not for this. Told when it has waited a quarter of a second for it.
+    Blocked {
+        /// What it waits for.
+        reason: Block,
+    },
+    /// What an attempt tells: progress, usage, logs, phases of a cancellation.
+    #[serde(untagged)]
+    Told(EventKind),
+}
+
+/// How a job came into its state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Cause {
+    /// It was submitted.
+    Submitted,
+    /// It is its turn.
+    Started,
+    /// Its attempt ended by itself.
+    Ended,
+    /// Its attempt failed, and is made again.
+    Retry,
+    /// The process ended while it ran.
+    Interrupted,
+    /// Somebody asked for it.
+    Requested,
+    /// Its deadline passed while it waited.
+    Deadline,
+    /// What is stored of it cannot be read.
+    Damaged,
+}
+
+/// What a job that could run waits for: a rung of the ladder of admission.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "rung")]
+#[non_exhaustive]
+pub enum Block {
+    /// The instance takes no jobs.
+    Instance {
+        /// Why: it is disabled or not loaded.
+        message: String,
+    },
+    /// As many jobs of its lane run as may.
+    LaneConcurrency {
+        /// How many may run at once.
+        limit: usize,
+    },
+    /// As many jobs of its instance run as may.
+    InstanceConcurrency {
+        /// How many may run at once.
+        limit: usize,
+    },
+    /// As many jobs run as may.
+    Concurrency {
+        /// How many may run at once.
+        limit: usize,
+    },
+    /// An older job waits for the same lane or instance, and would never get it if others always went first.
+    Older,
+}
+
+impl QueueEvent {
+    /// # Errors
+    ///
+    /// `fatal`, where the row was damaged.
+    pub(super) fn of(stored: StoredEvent) -> Result<Self> {
+        let kind = serde_json::from_str(&stored.what).map_err(|error| {
+            Error::fatal(format!(
+                "the stored event of number {} cannot be read: {error}; read on from the next one",
+                stored.sequence
+            ))
+        })?;
+        Ok(Self {
+            sequence: u64::try_from(stored.sequence).unwrap_or(0),
+            at: time::from_millis(stored.at),
+            job: JobId::of(stored.job),
+            instance: stored.instance,
+            attempt: stored.attempt,
+            kind,
+        })
+    }
+}
+
+impl JobEvent {
+    pub(super) fn state(state: JobState, cause: Cause) -> Self {
+        JobEvent::State { state, cause, error: None, due_at: None }
+    }
+
+    /// As it is stored.
+    pub(super) fn json(&self) -> Result<String> {
+        serde_json::to_string(self)
+            .map_err(|error| Error::fatal(format!("an event cannot be written: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{CancelPhase, LogLevel, LogRecord, Progress};
+
+    #[test]
+    fn an_event_is_the_same_when_it_is_read_again() {
+        let retry = JobEvent::State {
+            state: JobState::Pending,
+            cause: Cause::Retry,
+            error: Some(Error::fatal("broken")),
+            due_at: Some(time::from_millis(1_700_000_000_123)),
+        };
+        let record = LogRecord { level: LogLevel::Warn, target: "stdout".into(), message: "ü".into() };
+        for (event, name) in [
+            (JobEvent::state(JobState::Running, Cause::Started), "state"),
+            (retry, "state"),
+            (JobEvent::Reordered { priority: -3 }, "reordered"),
+            (JobEvent::Blocked { reason: Block::LaneConcurrency { limit: 2 } }, "blocked"),
+            (JobEvent::Told(EventKind::Log(record)), "log"),
+            (
+                JobEvent::Told(EventKind::Progress(Progress { fraction: None, message: "m".into() })),
+                "progress",
+            ),
+            (JobEvent::Told(EventKind::Usage { unit: "tokens".into(), amount: 1.5 }), "usage"),
+            (JobEvent::Told(EventKind::Cancel { phase: CancelPhase::Forced }), "cancel"),
+        ] {
+            let json = event.json().unwrap();
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&json).unwrap()["event"], name);
+            assert_eq!(serde_json::from_str::<JobEvent>(&json).unwrap().json().unwrap(), json);
+        }
+    }
+}

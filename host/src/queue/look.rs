@@ -1,0 +1,195 @@
+//! Looking at jobs, and waiting for them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Queue;
+use super::change::unknown;
+use super::event::{JobEvent, QueueEvent};
+use super::id::JobId;
+use super::job::{Job, JobFilter, QueueStats};
+use crate::error::{Clock, Error, Result};
+use crate::event::{EventKind, LogRecord};
+use crate::store::{EventQuery, JobRow, JobState, Which};
+use crate::value::Value;
+
+/// Events that are read at once.
+const PAGE: usize = 1000;
+
+impl Queue {
+    /// A job as it is now.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-input`, where there is no such job; `fatal`, where what is stored of it is damaged.
+    pub async fn get(&self, id: JobId) -> Result<Job> {
+        let row = self.row(id).await?;
+        self.seen(row)
+    }
+
+    /// Jobs, the newest first, `limit` at most. To go on, ask for those [before](JobFilter::before) the last one.
+    ///
+    /// # Errors
+    ///
+    /// What the database can fail with; `fatal`, where what is stored of one of the jobs is damaged.
+    pub async fn list(&self, filter: &JobFilter, limit: usize) -> Result<Vec<Job>> {
+        let query = filter.query().clone();
+        let rows =
+            self.inner().blocking(move |inner| inner.writer.database().jobs().list(&query, limit)).await?;
+        rows.into_iter().map(|row| self.seen(row)).collect()
+    }
+
+    /// Waits until a job has ended, in whatever state; at most for `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// `timed-out`, where it has not ended by then: it goes on, and can be waited for again. `invalid-input`, where there
+    /// is no such job, or it was purged before it was looked at.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future only ends the wait.
+    pub async fn wait(&self, id: JobId, timeout: Option<Duration>) -> Result<Job> {
+        let waiter = self.inner().schedule().waiter(id);
+        let Some(waiter) = waiter else { return self.get(id).await };
+        match timeout {
+            None => drop(waiter.await),
+            Some(limit) => {
+                let over =
+                    |_| Error::TimedOut { what: format!("the wait for job {id}"), clock: Clock::Wall, limit };
+                drop(tokio::time::timeout(limit, waiter).await.map_err(over)?);
+            }
+        }
+        self.get(id).await
+    }
+
+    /// What a job completed with.
+    ///
+    /// # Errors
+    ///
+    /// What the job failed with, or `cancelled`, where it was. `transient`, where it has not ended; `invalid-input`,
+    /// where there is no such job, or its result was not to be kept; `fatal`, where the result is damaged.
+    pub async fn result(&self, id: JobId) -> Result<Value> {
+        let job = self.get(id).await?;
+        match (job.state, job.error) {
+            (JobState::Completed, _) => {}
+            (JobState::Pending | JobState::Running, _) => {
+                return Err(Error::Transient {
+                    message: format!("job {id} is {}; wait for its end", job.state),
+                    retry_after: None,
+                });
+            }
+            (_, Some(failure)) => return Err(failure.error),
+            (state, None) => {
+                return Err(Error::fatal(format!(
+                    "job {id} is {state}, but why is not stored: its row is damaged"
+                )));
+            }
+        }
+        self.payload(id, Which::Result).await?.ok_or_else(|| {
+            Error::invalid(format!("the result of job {id} was not to be kept; submit it with `keep-result`"))
+        })
+    }
+
+    /// What a job was submitted with.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-input`, where there is no such job; `fatal`, where the input is damaged.
+    pub async fn input(&self, id: JobId) -> Result<Value> {
+        self.payload(id, Which::Input)
+            .await?
+            .ok_or_else(|| Error::fatal(format!("the input of job {id} is missing: the database is damaged")))
+    }
+
+    /// Everything that happened to a job and is still stored, in its order.
+    ///
+    /// # Errors
+    ///
+    /// What the database can fail with; `fatal`, where an event is damaged.
+    pub async fn timeline(&self, id: JobId) -> Result<Vec<QueueEvent>> {
+        let query = EventQuery { job: Some(*id.as_bytes()), instance: None };
+        let mut events = Vec::new();
+        let mut from = 1;
+        loop {
+            let query = query.clone();
+            let page = self
+                .inner()
+                .blocking(move |inner| inner.writer.database().events().from(from, &query, PAGE))
+                .await?;
+            from = page.upto + 1;
+            let whole = page.events.len() < PAGE;
+            for stored in page.events {
+                events.push(QueueEvent::of(stored)?);
+            }
+            if whole {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// What a job logged, of all its attempts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`timeline`](Self::timeline).
+    pub async fn logs(&self, id: JobId) -> Result<Vec<LogRecord>> {
+        let timeline = self.timeline(id).await?;
+        let log = |event: QueueEvent| match event.kind {
+            JobEvent::Told(EventKind::Log(record)) => Some(record),
+            _ => None,
+        };
+        Ok(timeline.into_iter().filter_map(log).collect())
+    }
+
+    /// How many jobs there are, and how many events.
+    ///
+    /// # Errors
+    ///
+    /// What the database can fail with.
+    pub async fn stats(&self) -> Result<QueueStats> {
+        let read = |inner: &super::Inner| {
+            let database = inner.writer.database();
+            Ok((database.jobs().count()?, database.events().range()?))
+        };
+        let (counted, events) = self.inner().blocking(read).await?;
+        let mut jobs: BTreeMap<_, _> = JobState::ALL.into_iter().map(|state| (state, 0)).collect();
+        jobs.extend(counted);
+        let (first, last) = events.unwrap_or_default();
+        let number = |sequence| u64::try_from(sequence).unwrap_or(0);
+        Ok(QueueStats { jobs, first_event: number(first), last_event: number(last) })
+    }
+
+    async fn row(&self, id: JobId) -> Result<JobRow> {
+        let read = move |inner: &super::Inner| inner.writer.database().jobs().get(id.as_bytes());
+        self.inner().blocking(read).await?.ok_or_else(|| unknown(id))
+    }
+
+    async fn payload(&self, id: JobId, which: Which) -> Result<Option<Value>> {
+        let number = self.row(id).await?.number;
+        let read = move |inner: &super::Inner| {
+            inner
+                .writer
+                .database()
+                .jobs()
+                .payload(which, number)?
+                .map(|payload| inner.blobs.load(payload))
+                .transpose()
+        };
+        self.inner().blocking(read).await
+    }
+
+    /// A stored job with what is known of it in memory.
+    fn seen(&self, row: JobRow) -> Result<Job> {
+        let mut job = Job::of(row)?;
+        let schedule = self.inner().schedule();
+        match job.state {
+            JobState::Running => {
+                job.progress = schedule.current(job.id).map(|current| current.report.progress())
+            }
+            JobState::Pending => job.blocked = schedule.block(job.id),
+            _ => {}
+        }
+        Ok(job)
+    }
+}

@@ -1,0 +1,276 @@
+//! What becomes of a job after an attempt.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::attempt::{PAUSE, tell_all};
+use super::blobs::Pin;
+use super::event::{Cause, JobEvent};
+use super::id::JobId;
+use super::new_job::Options;
+use super::recover::{failure, interrupted};
+use super::runs::{Current, Stop};
+use super::schedule::{Due, Waiting};
+use super::time::{from_millis, millis};
+use super::{Backtraces, Inner};
+use crate::error::{Category, Clock, Error, Result};
+use crate::event::EventKind;
+use crate::store::{Batch, Ending, Fault, JobRow, JobState, Payload, now};
+use crate::value::Value;
+
+/// An attempt that was made.
+pub(super) struct Made {
+    pub(super) options: Options,
+    /// How long it was allowed to take.
+    pub(super) limit: Option<Duration>,
+    pub(super) result: Result<Value>,
+}
+
+/// What is to be stored of it.
+#[derive(Debug, Clone)]
+enum Outcome {
+    Completed(Option<Payload>),
+    Failed(Error),
+    Cancelled(Error),
+    Retry(Error, Duration),
+    /// The queue was closed before its end.
+    Interrupted,
+}
+
+/// Stores what became of an attempt. What cannot be stored now is tried again until it can: the job has run.
+pub(super) async fn settle(inner: &Arc<Inner>, row: JobRow, current: &Arc<Current>, made: Made) {
+    let row = Arc::new(row);
+    let stop = *current.stop.borrow();
+    let Made { options, limit, result } = made;
+    let result = result.map(Arc::new);
+    let told = current.report.close();
+    let mut failed = false;
+    loop {
+        let decided = match &result {
+            Ok(value) => completed(inner, &options, value).await,
+            Err(error) => {
+                let error = shortened(error.clone(), inner.backtraces);
+                Ok((after_failure(error, stop, &options, &row, limit), None))
+            }
+        };
+        let stored = match decided {
+            Ok((outcome, pin)) => store(inner, &row, current, outcome, told.clone(), pin).await,
+            Err(error) => Err(error),
+        };
+        let Err(error) = stored else { return };
+        // Somebody should hear of it, but once.
+        if !std::mem::replace(&mut failed, true) {
+            tracing::error!(%error, job = %current.id, "the end of a job could not be stored; it is tried again");
+        }
+        if inner.schedule().closing {
+            // The next to open the queue takes it for interrupted, which is true.
+            inner.schedule().ended(current.id);
+            inner.went();
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn completed(
+    inner: &Arc<Inner>,
+    options: &Options,
+    value: &Arc<Value>,
+) -> Result<(Outcome, Option<Pin>)> {
+    if options.drop_result {
+        return Ok((Outcome::Completed(None), None));
+    }
+    let (payload, pin) = inner.store(value.clone()).await?;
+    Ok((Outcome::Completed(Some(payload)), pin))
+}
+
+fn after_failure(
+    error: Error,
+    stop: Option<Stop>,
+    options: &Options,
+    row: &JobRow,
+    limit: Option<Duration>,
+) -> Outcome {
+    let error = match stop {
+        Some(Stop::Closing) => return Outcome::Interrupted,
+        Some(Stop::Cancelled | Stop::CancelledNow) => return Outcome::Cancelled(error),
+        Some(Stop::TimedOut) => Error::TimedOut {
+            what: format!("job {} (action `{}` of `{}`)", JobId::of(row.id), row.action, row.instance),
+            clock: Clock::Wall,
+            limit: limit.unwrap_or_default(),
+        },
+        None if error.category() == Category::Cancelled => return Outcome::Cancelled(error),
+        None => error,
+    };
+    // What the end of a process cut short does not count as a failure of the job's.
+    let failures = row.attempt.saturating_sub(row.interruptions);
+    match options.retry.after(failures, &error) {
+        Some(wait) if row.deadline.is_none_or(|deadline| now().saturating_add(millis(wait)) < deadline) => {
+            Outcome::Retry(error, wait)
+        }
+        _ => Outcome::Failed(error),
+    }
+}
+
+/// An error with as much of its backtrace as is wanted.
+fn shortened(error: Error, backtraces: Backtraces) -> Error {
+    let frames = match backtraces {
+        Backtraces::Full => return error,
+        Backtraces::Summary => 3,
+        Backtraces::None => 0,
+    };
+    match error {
+        Error::Trapped(mut trap) => {
+            trap.backtrace.truncate(frames);
+            Error::Trapped(trap)
+        }
+        other => other,
+    }
+}
+
+async fn store(
+    inner: &Arc<Inner>,
+    row: &Arc<JobRow>,
+    current: &Arc<Current>,
+    outcome: Outcome,
+    told: Vec<EventKind>,
+    pin: Option<Pin>,
+) -> Result<()> {
+    let wait = match &outcome {
+        Outcome::Retry(_, wait) => Some(*wait),
+        _ => None,
+    };
+    let operation = {
+        let (row, current, limit) = (row.clone(), current.clone(), inner.interruptions);
+        move |batch: &mut Batch<'_>| {
+            tell_all(batch, &current, told)?;
+            write(batch, &row, outcome, limit)
+        }
+    };
+    let after = {
+        let (inner, row) = (inner.clone(), row.clone());
+        move |stored: &Result<JobState>| {
+            drop(pin);
+            let Ok(state) = stored else { return };
+            let id = JobId::of(row.id);
+            let mut schedule = inner.schedule();
+            if *state == JobState::Pending {
+                schedule.add(&Waiting {
+                    id,
+                    number: row.number,
+                    instance: &row.instance,
+                    lane: row.lane.as_deref(),
+                    priority: row.priority,
+                    attempt: row.attempt,
+                    due: wait.map_or(Due::Now, |wait| Due::After(Instant::now() + wait)),
+                    deadline: row.deadline,
+                });
+            } else {
+                schedule.ended(id);
+            }
+            drop(schedule);
+            inner.went();
+        }
+    };
+    inner.writer.write("store the end of a job in", operation, after).await.map(drop)
+}
+
+fn write(batch: &mut Batch<'_>, row: &JobRow, outcome: Outcome, limit: u32) -> Result<JobState, Fault> {
+    // Somebody may have cancelled it in the last moment.
+    let latest = batch.job(&row.id)?;
+    let cancelled = latest.as_ref().is_some_and(|row| row.cancel_requested);
+    let outcome = match (outcome, latest) {
+        (Outcome::Interrupted, Some(latest)) => return interrupted(batch, &latest, limit),
+        (Outcome::Retry(error, _), _) if cancelled => Outcome::Cancelled(error),
+        (outcome, _) => outcome,
+    };
+    let (state, error, cause, wait, result) = match outcome {
+        Outcome::Completed(result) => (JobState::Completed, None, Cause::Ended, None, result),
+        Outcome::Failed(error) => (JobState::Failed, Some(error), Cause::Ended, None, None),
+        Outcome::Cancelled(error) => (JobState::Cancelled, Some(error), Cause::Requested, None, None),
+        Outcome::Retry(error, wait) => (JobState::Pending, Some(error), Cause::Retry, Some(wait), None),
+        Outcome::Interrupted => (JobState::Pending, None, Cause::Interrupted, None, None),
+    };
+    let due_at = wait.map(|wait| batch.now().saturating_add(millis(wait)));
+    let stored =
+        error.as_ref().map(|error| failure(error, &row.instance, row.attempt, batch.now())).transpose()?;
+    let changed = match state {
+        JobState::Pending => batch.postpone(row.number, due_at, stored.as_deref(), false)?,
+        _ => batch.end(row.number, JobState::Running, &Ending { state, error: stored, result })?,
+    };
+    if changed {
+        let event = JobEvent::State { state, cause, error, due_at: due_at.map(from_millis) };
+        batch.tell(&row.id, &row.instance, row.attempt, event.json()?)?;
+    }
+    Ok(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Frame, Trap, TrapKind};
+    use crate::queue::Retry;
+
+    fn row(attempt: u32, interruptions: u32, deadline: Option<i64>) -> JobRow {
+        JobRow {
+            number: 1,
+            id: [0; 16],
+            instance: "i".into(),
+            action: "a".into(),
+            state: JobState::Running,
+            priority: 0,
+            lane: None,
+            labels: None,
+            options: String::new(),
+            idempotency_key: None,
+            attempt,
+            interruptions,
+            cancel_requested: false,
+            submitted_at: 0,
+            due_at: None,
+            deadline,
+            started_at: None,
+            finished_at: None,
+            error: None,
+        }
+    }
+
+    fn busy() -> Error {
+        Error::Transient { message: "busy".into(), retry_after: None }
+    }
+
+    #[test]
+    fn a_failure_is_settled_as_the_one_who_stopped_it_wants() {
+        let options = Options { retry: Retry::times(1), ..Options::default() };
+        let settle = |error, stop, row: JobRow| after_failure(error, stop, &options, &row, None);
+        let fresh = || row(1, 0, None);
+        assert!(matches!(settle(busy(), None, fresh()), Outcome::Retry(..)));
+        assert!(matches!(settle(busy(), None, row(2, 0, None)), Outcome::Failed(_)));
+        assert!(matches!(settle(busy(), None, row(2, 1, None)), Outcome::Retry(..)));
+        assert!(matches!(settle(busy(), None, row(1, 0, Some(now() + 100))), Outcome::Failed(_)));
+        assert!(matches!(settle(busy(), Some(Stop::Cancelled), fresh()), Outcome::Cancelled(_)));
+        assert!(matches!(settle(busy(), Some(Stop::Closing), fresh()), Outcome::Interrupted));
+        assert!(matches!(settle(Error::fatal("no"), None, fresh()), Outcome::Failed(_)));
+        let by_itself = Error::Cancelled { what: "it".into(), forced: false };
+        assert!(matches!(settle(by_itself, None, fresh()), Outcome::Cancelled(_)));
+        let late = settle(Error::fatal("stopped"), Some(Stop::TimedOut), fresh());
+        assert!(matches!(late, Outcome::Retry(Error::TimedOut { .. }, _)), "{late:?}");
+    }
+
+    #[test]
+    fn a_backtrace_is_kept_as_far_as_is_wanted() {
+        let frame = Frame { function: "f".into(), module: None, offset: None };
+        let trap = Trap {
+            what: "it".into(),
+            kind: TrapKind::Other,
+            message: String::new(),
+            backtrace: vec![frame; 10],
+        };
+        for (backtraces, kept) in [(Backtraces::Full, 10), (Backtraces::Summary, 3), (Backtraces::None, 0)] {
+            let Error::Trapped(trap) = shortened(Error::Trapped(Box::new(trap.clone())), backtraces) else {
+                panic!("it was a trap")
+            };
+            assert_eq!(trap.backtrace.len(), kept);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! How long things are kept.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::change::AT_ONCE;
+use super::time::millis;
+use super::{Inner, Queue};
+use crate::error::Result;
+use crate::store::{Batch, JobQuery, now};
+
+/// How often is tidied.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// How long jobs that have ended, and events, are kept. What is pending or runs is never deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Jobs that have ended at most; those that ended first go first. Default: 100,000.
+    pub jobs: Option<u64>,
+    /// The time since a job has ended. Default: 30 days.
+    pub job_age: Option<Duration>,
+    /// Events at most; the oldest go first. Default: 1,000,000.
+    pub events: Option<u64>,
+    /// The age of an event. Default: 30 days.
+    pub event_age: Option<Duration>,
+}
+
+/// What was deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tidied {
+    /// Jobs.
+    pub jobs: u64,
+    /// Events.
+    pub events: u64,
+    /// Files of large inputs and results.
+    pub files: u64,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let month = Duration::from_secs(30 * 24 * 60 * 60);
+        Self { jobs: Some(100_000), job_age: Some(month), events: Some(1_000_000), event_age: Some(month) }
+    }
+}
+
+impl Queue {
+    /// Deletes what need not be kept any more, as it is done every minute.
+    ///
+    /// # Errors
+    ///
+    /// What the database can fail with; some may be deleted then.
+    pub async fn tidy(&self) -> Result<Tidied> {
+        tidy(self.inner()).await
+    }
+}
+
+/// Tidies now and then, for as long as there is a queue.
+pub(super) async fn run(inner: Weak<Inner>) {
+    loop {
+        {
+            let Some(inner) = inner.upgrade() else { return };
+            if inner.schedule().closing {
+                return;
+            }
+            if let Err(error) = tidy(&inner).await {
+                tracing::warn!(%error, "what need not be kept any more could not be deleted");
+            }
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+async fn tidy(inner: &Arc<Inner>) -> Result<Tidied> {
+    let Retention { jobs, job_age, events, event_age } = inner.retention.clone();
+    let before = |age: Option<Duration>| age.map(|age| now().saturating_sub(millis(age)));
+    let mut tidied = Tidied::default();
+    if let Some(ended_before) = before(job_age) {
+        let query = JobQuery { ended_before: Some(ended_before), ..JobQuery::default() };
+        let purge = move |batch: &mut Batch<'_>| batch.purge(&query, AT_ONCE);
+        tidied.jobs += all(inner, purge).await?;
+    }
+    if let Some(keep) = jobs {
+        tidied.jobs += all(inner, move |batch| batch.purge_over(keep, AT_ONCE)).await?;
+    }
+    let event_before = before(event_age);
+    if events.is_some() || event_before.is_some() {
+        tidied.events = all(inner, move |batch| batch.cut_events(events, event_before, AT_ONCE)).await?;
+    }
+    tidied.files = inner.sweep().await? as u64;
+    Ok(tidied)
+}
+
+/// Does it until there is no more to do.
+async fn all(
+    inner: &Arc<Inner>,
+    delete: impl Fn(&mut Batch<'_>) -> Result<usize, crate::store::Fault> + Clone + Send + 'static,
+) -> Result<u64> {
+    let mut deleted = 0;
+    loop {
+        match inner.writer.write("delete what is old from", delete.clone(), |_| ()).await? {
+            0 => return Ok(deleted),
+            count => deleted += count as u64,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! What runs jobs, and what it is given.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::id::JobId;
+use super::new_job::NewJob;
+use super::report::Report;
+use crate::error::Result;
+use crate::event::EventKind;
+use crate::value::Value;
+
+/// What a queue runs its jobs with.
+///
+/// # Examples
+///
+/// ```
+/// use cjm_host::{Attempt, NewJob, Queue, Result, Runs, Value};
+///
+/// /// Gives back what it is given.
+/// struct Echo;
+///
+/// impl Runs for Echo {
+///     async fn run(&self, _attempt: Attempt, input: Value) -> Result<Value> {
+///         Ok(input)
+///     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<()> {
+/// # let dir = tempfile::tempdir().unwrap();
+/// let queue = Queue::builder(dir.path()).open(Echo).await?;
+/// let id = queue.submit(NewJob::new("echo", "echo", serde_json::json!("hello"))).await?;
+/// queue.wait(id, None).await?;
+/// assert_eq!(queue.result(id).await?.to::<String>()?, "hello");
+/// # Ok(())
+/// # }
+/// ```
+pub trait Runs: Send + Sync + 'static {
+    /// Holds a job against what is known of its instance and action, before it is accepted. Default: takes everything.
+    ///
+    /// # Errors
+    ///
+    /// Why the job cannot be accepted; [`submit`](crate::Queue::submit) fails with it.
+    fn check(&self, job: &NewJob) -> impl Future<Output = Result<()>> + Send {
+        let _ = job;
+        async { Ok(()) }
+    }
+
+    /// How many jobs of this instance may run at once. Default: as many as the queue runs.
+    ///
+    /// It is asked often, and must answer at once. After the answer changes, call [`wake`](crate::Queue::wake).
+    ///
+    /// # Errors
+    ///
+    /// Why the instance takes no jobs now, for example `disabled`: its jobs wait.
+    fn room(&self, instance: &str) -> Result<usize> {
+        let _ = instance;
+        Ok(usize::MAX)
+    }
+
+    /// Makes one attempt.
+    ///
+    /// When [`Attempt::stopped`] resolves, it is to end soon; whatever error it then ends with, the job is cancelled,
+    /// timed out, or postponed, as the one who stopped it wants. The future is never dropped before its end, unless the
+    /// runtime is.
+    ///
+    /// # Errors
+    ///
+    /// Why the attempt failed. A retriable error lets the job be tried again, if its options say so.
+    fn run(&self, attempt: Attempt, input: Value) -> impl Future<Output = Result<Value>> + Send;
+}
+
+/// Why an attempt is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Stop {
+    /// The queue is closed: the job goes on later, or fails, as its options say.
+    Closing,
+    /// It took as long as it may, or its deadline is here.
+    TimedOut,
+    /// Somebody cancelled the job.
+    Cancelled,
+    /// Somebody cancelled the job, and does not wait for a grace time.
+    CancelledNow,
+}
+
+/// One attempt at a job, as its runner sees it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub(super) inner: Arc<Current>,
+}
+
+/// What is known of an attempt while it is made.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) id: JobId,
+    pub(super) instance: String,
+    pub(super) action: String,
+    pub(super) number: u32,
+    pub(super) stop: watch::Sender<Option<Stop>>,
+    pub(super) report: Report,
+}
+
+impl Attempt {
+    /// The job's id.
+    pub fn id(&self) -> JobId {
+        self.inner.id
+    }
+
+    /// The instance that it is to run on.
+    pub fn instance(&self) -> &str {
+        &self.inner.instance
+    }
+
+    /// The action.
+    pub fn action(&self) -> &str {
+        &self.inner.action
+    }
+
+    /// Which attempt it is, from 1.
+    pub fn number(&self) -> u32 {
+        self.inner.number
+    }
+
+    /// Tells something of the attempt: it becomes an event of the job within a tenth of a second. Of progress, the
+    /// latest is kept; amounts used of one unit are added up; of the rest, what is over 10,000 in that time is counted
+    /// and left out. Never waits. Without effect after the attempt.
+    pub fn report(&self, kind: EventKind) {
+        self.inner.report.push(kind);
+    }
+
+    /// Waits until the attempt is to end. Cancel safe.
+    pub async fn stopped(&self) -> Stop {
+        let mut stop = self.inner.stop.subscribe();
+        loop {
+            if let Some(stop) = *stop.borrow_and_update() {
+                return stop;
+            }
+            // The sender is in `self`, so that it cannot be gone.
+            let _ = stop.changed().await;
+        }
+    }
+
+    /// Waits until the attempt is to end for a reason that is more pressing than this one. Cancel safe.
+    pub async fn stopped_more(&self, than: Stop) -> Stop {
+        let mut stop = self.inner.stop.subscribe();
+        loop {
+            if let Some(stop) = (*stop.borrow_and_update()).filter(|stop| *stop > than) {
+                return stop;
+            }
+            let _ = stop.changed().await;
+        }
+    }
+
+    /// Whether the attempt is to end, and why.
+    pub fn stop_requested(&self) -> Option<Stop> {
+        *self.inner.stop.borrow()
+    }
+}
+
+impl Current {
+    /// Asks the attempt to end. A more pressing reason replaces a less pressing one.
+    pub(super) fn stop(&self, reason: Stop) {
+        self.stop.send_if_modified(|stop| {
+            let pressing = stop.is_none_or(|old| old < reason);
+            if pressing {
+                *stop = Some(reason);
+            }
+            pressing
+        });
+    }
+}
+
+pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// [`Runs`] behind a pointer.
+pub(super) trait Runner: Send + Sync {
+    fn check<'a>(&'a self, job: &'a NewJob) -> BoxFuture<'a, Result<()>>;
+    fn room(&self, instance: &str) -> Result<usize>;
+    fn run(&self, attempt: Attempt, input: Value) -> BoxFuture<'_, Result<Value>>;
+}
+
+impl<R: Runs> Runner for R {
+    fn check<'a>(&'a self, job: &'a NewJob) -> BoxFuture<'a, Result<()>> {
+        Box::pin(Runs::check(self, job))
+    }
+
+    fn room(&self, instance: &str) -> Result<usize> {
+        Runs::room(self, instance)
+    }
+
+    fn run(&self, attempt: Attempt, input: Value) -> BoxFuture<'_, Result<Value>> {
+        Box::pin(Runs::run(self, attempt, input))
+    }
+}

@@ -1,0 +1,238 @@
+//! Random sequences of operations, against a model of what a queue is.
+
+use std::cmp::Reverse;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::*;
+use crate::value::Value;
+
+/// A job as the model knows it.
+#[derive(Debug, Clone)]
+struct Known {
+    id: JobId,
+    state: JobState,
+    priority: i32,
+    attempt: u32,
+    interruptions: u32,
+    fails_if_interrupted: bool,
+}
+
+type Started = (JobId, u32, oneshot::Sender<Result<Value>>);
+
+/// Has each attempt end as the test says, or when it is stopped.
+struct Puppet {
+    started: mpsc::UnboundedSender<Started>,
+}
+
+impl Runs for Puppet {
+    async fn run(&self, attempt: Attempt, _input: Value) -> Result<Value> {
+        let (end, ended) = oneshot::channel();
+        self.started.send((attempt.id(), attempt.number(), end)).unwrap();
+        tokio::select! {
+            ended = ended => ended.unwrap(),
+            _ = attempt.stopped() => Err(Error::fatal("stopped")),
+        }
+    }
+}
+
+/// Numbers that look random, and are the same each time.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        // SplitMix64.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % sides
+    }
+}
+
+struct World {
+    dir: TempDir,
+    queue: Queue,
+    starts: mpsc::UnboundedReceiver<Started>,
+    /// In the order of their submission.
+    jobs: Vec<Known>,
+    running: Option<(usize, oneshot::Sender<Result<Value>>)>,
+    dice: Dice,
+}
+
+impl World {
+    async fn new(seed: u64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let (queue, starts) = Self::open(&dir).await;
+        Self { dir, queue, starts, jobs: Vec::new(), running: None, dice: Dice(seed) }
+    }
+
+    async fn open(dir: &TempDir) -> (Queue, mpsc::UnboundedReceiver<Started>) {
+        let (started, starts) = mpsc::unbounded_channel();
+        let builder = Queue::builder(dir.path()).concurrency(1).interruptions(u32::MAX);
+        (builder.open(Puppet { started }).await.unwrap(), starts)
+    }
+
+    async fn step(&mut self) {
+        let any = match self.jobs.len() as u64 {
+            0 => None,
+            count => Some(self.dice.roll(count) as usize),
+        };
+        match (self.dice.roll(14), any) {
+            (0..=3, _) | (_, None) => self.submit().await,
+            (4, Some(job)) => self.cancel(job).await,
+            (5, Some(job)) => self.reorder(job).await,
+            (6, Some(job)) => self.retry(job).await,
+            (7, Some(job)) => self.purge(job).await,
+            (8, _) => self.reopen().await,
+            (roll, _) => self.end(roll).await,
+        }
+        self.settle().await;
+    }
+
+    async fn submit(&mut self) {
+        let priority = self.dice.roll(3) as i32 - 1;
+        let fails_if_interrupted = self.dice.roll(3) == 0;
+        let interrupted = if fails_if_interrupted { Interrupted::Fail } else { Interrupted::Retry };
+        let retry = Retry { first: Duration::ZERO, ..Retry::times(1) };
+        let new = job("a").priority(priority).retry(retry).interrupted(interrupted);
+        let id = self.queue.submit(new).await.unwrap();
+        let state = JobState::Pending;
+        self.jobs.push(Known { id, state, priority, attempt: 0, interruptions: 0, fails_if_interrupted });
+    }
+
+    async fn cancel(&mut self, index: usize) {
+        let job = &mut self.jobs[index];
+        assert_eq!(self.queue.cancel(job.id).await.unwrap(), !job.state.is_final());
+        if !job.state.is_final() {
+            job.state = JobState::Cancelled;
+            ended(&self.queue, job.id).await;
+            self.running.take_if(|(running, _)| *running == index);
+        }
+    }
+
+    async fn reorder(&mut self, index: usize) {
+        let priority = self.dice.roll(5) as i32 - 2;
+        let job = &mut self.jobs[index];
+        let pending = job.state == JobState::Pending;
+        assert_eq!(self.queue.reorder(job.id, priority).await.unwrap(), pending);
+        if pending {
+            job.priority = priority;
+        }
+    }
+
+    async fn retry(&mut self, index: usize) {
+        let job = &mut self.jobs[index];
+        let can = matches!(job.state, JobState::Failed | JobState::Cancelled);
+        assert_eq!(self.queue.retry(job.id).await.unwrap(), can);
+        if can {
+            (job.state, job.attempt, job.interruptions) = (JobState::Pending, 0, 0);
+        }
+    }
+
+    async fn purge(&mut self, index: usize) {
+        let Known { id, state, .. } = self.jobs[index];
+        assert_eq!(self.queue.purge(id).await.unwrap(), state.is_final());
+        if state.is_final() {
+            self.jobs.remove(index);
+            if let Some((running, _)) = &mut self.running
+                && *running > index
+            {
+                *running -= 1;
+            }
+        }
+    }
+
+    /// As after the end of a process.
+    async fn reopen(&mut self) {
+        self.queue.close(Duration::ZERO).await;
+        if let Some((index, _)) = self.running.take() {
+            let job = &mut self.jobs[index];
+            if job.fails_if_interrupted {
+                job.state = JobState::Failed;
+            } else {
+                job.state = JobState::Pending;
+                job.interruptions += 1;
+            }
+        }
+        (self.queue, self.starts) = Self::open(&self.dir).await;
+    }
+
+    /// The running attempt ends.
+    async fn end(&mut self, roll: u64) {
+        let Some((index, end)) = self.running.take() else { return };
+        let job = &mut self.jobs[index];
+        let (result, state) = match roll {
+            9 => (Err(Error::fatal("no")), JobState::Failed),
+            10 | 11 if job.attempt - job.interruptions <= 1 => (busy(), JobState::Pending),
+            10 | 11 => (busy(), JobState::Failed),
+            _ => (Ok(Value::Json("1".into())), JobState::Completed),
+        };
+        end.send(result).unwrap();
+        job.state = state;
+        if state.is_final() {
+            assert_eq!(ended(&self.queue, job.id).await.state, state);
+        }
+    }
+
+    /// The best that is pending runs if nothing else does; and all is as it should be.
+    async fn settle(&mut self) {
+        let pending = self.jobs.iter().enumerate().filter(|(_, job)| job.state == JobState::Pending);
+        let best = pending.min_by_key(|(index, job)| (Reverse(job.priority), *index)).map(|(index, _)| index);
+        if let (None, Some(best)) = (&self.running, best) {
+            let (id, attempt, end) = self.starts.recv().await.unwrap();
+            let job = &mut self.jobs[best];
+            job.state = JobState::Running;
+            job.attempt += 1;
+            assert_eq!((id, attempt), (job.id, job.attempt));
+            self.running = Some((best, end));
+        }
+        let listed = self.queue.list(&JobFilter::default(), 1000).await.unwrap();
+        let is =
+            listed.iter().rev().map(|job| (job.id, job.state, job.priority, job.attempt, job.interruptions));
+        let should =
+            self.jobs.iter().map(|job| (job.id, job.state, job.priority, job.attempt, job.interruptions));
+        assert_eq!(is.collect::<Vec<_>>(), should.collect::<Vec<_>>());
+    }
+
+    /// Each job went only where one can go from where it was, and is where its last event says.
+    async fn timelines(&self) {
+        for job in &self.jobs {
+            let mut now = None;
+            for (state, _) in states(&self.queue, job.id).await {
+                use JobState::{Cancelled, Completed, Failed, Pending, Running};
+                let may = match now {
+                    None => state == Pending,
+                    Some(Pending) => matches!(state, Running | Cancelled),
+                    Some(Running) => matches!(state, Pending | Completed | Failed | Cancelled),
+                    Some(Failed | Cancelled) => state == Pending,
+                    Some(Completed) => false,
+                };
+                assert!(may, "{now:?} to {state}");
+                now = Some(state);
+            }
+            assert_eq!(now, Some(job.state));
+        }
+        assert_gapless(&self.queue).await;
+    }
+}
+
+fn busy() -> Result<Value> {
+    Err(Error::Transient { message: "busy".into(), retry_after: None })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_what_its_model_says_whatever_is_done_with_it() {
+    let worlds = (0..24).map(|seed| {
+        tokio::spawn(async move {
+            let mut world = World::new(seed).await;
+            for _ in 0..80 {
+                world.step().await;
+            }
+            world.timelines().await;
+        })
+    });
+    for (seed, world) in worlds.enumerate() {
+        world.await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    }
+}

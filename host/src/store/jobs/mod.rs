@@ -1,0 +1,12 @@
+//! The tables of jobs, their inputs and their results.
+
+mod payload;
+mod read;
+mod row;
+mod write;
+
+pub(crate) use payload::{Content, Payload, Which};
+pub(crate) use read::{JobQuery, Jobs};
+pub use row::JobState;
+pub(crate) use row::{JobRow, OpenJob};
+pub(crate) use write::{Claim, Ending, NewRow};

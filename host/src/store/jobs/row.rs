@@ -1,0 +1,188 @@
+//! One row of the table of jobs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rusqlite::Row;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::store::fault::Fault;
+
+/// Where a job is between its submission and its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobState {
+    /// It waits: for its turn, for its time, or for its next attempt.
+    Pending,
+    /// An attempt is being made.
+    Running,
+    /// It ended with a result.
+    Completed,
+    /// It ended with an error.
+    Failed,
+    /// It was cancelled.
+    Cancelled,
+}
+
+impl JobState {
+    /// All states, in the order in which a job comes through them.
+    pub const ALL: [JobState; 5] =
+        [JobState::Pending, JobState::Running, JobState::Completed, JobState::Failed, JobState::Cancelled];
+
+    /// The name, as it is printed and stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            JobState::Pending => "pending",
+            JobState::Running => "running",
+            JobState::Completed => "completed",
+            JobState::Failed => "failed",
+            JobState::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the job has ended: by itself it will not change any more.
+    pub fn is_final(self) -> bool {
+        !matches!(self, JobState::Pending | JobState::Running)
+    }
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for JobState {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        JobState::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
+            let names = JobState::ALL.map(JobState::as_str).join(", ");
+            Error::invalid(format!("`{text}` is no state of a job; the states are {names}"))
+        })
+    }
+}
+
+impl ToSql for JobState {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_str().into())
+    }
+}
+
+impl FromSql for JobState {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(|error: Error| FromSqlError::Other(Box::new(error)))
+    }
+}
+
+/// What is stored of one job, without its input and its result. Times are milliseconds since 1970-01-01 UTC.
+#[derive(Debug, Clone)]
+pub(crate) struct JobRow {
+    pub(crate) number: i64,
+    pub(crate) id: [u8; 16],
+    pub(crate) instance: String,
+    pub(crate) action: String,
+    pub(crate) state: JobState,
+    pub(crate) priority: i32,
+    pub(crate) lane: Option<String>,
+    /// JSON.
+    pub(crate) labels: Option<String>,
+    /// JSON.
+    pub(crate) options: String,
+    pub(crate) idempotency_key: Option<String>,
+    pub(crate) attempt: u32,
+    pub(crate) interruptions: u32,
+    pub(crate) cancel_requested: bool,
+    pub(crate) submitted_at: i64,
+    pub(crate) due_at: Option<i64>,
+    pub(crate) deadline: Option<i64>,
+    pub(crate) started_at: Option<i64>,
+    pub(crate) finished_at: Option<i64>,
+    /// JSON.
+    pub(crate) error: Option<String>,
+}
+
+pub(super) const COLUMNS: &str =
+    "number, id, instance, action, state, priority, lane, labels, options, idempotency_key, attempt,
+     interruptions, cancel_requested, submitted_at, due_at, deadline, started_at, finished_at, error";
+
+impl JobRow {
+    /// # Errors
+    ///
+    /// Damage, with the number of the job that it is of.
+    pub(super) fn of(row: &Row<'_>) -> Result<Self, Fault> {
+        Self::read(row).map_err(|error| damaged(row, &error))
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            number: row.get(0)?,
+            id: row.get(1)?,
+            instance: row.get(2)?,
+            action: row.get(3)?,
+            state: row.get(4)?,
+            priority: row.get(5)?,
+            lane: row.get(6)?,
+            labels: row.get(7)?,
+            options: row.get(8)?,
+            idempotency_key: row.get(9)?,
+            attempt: row.get(10)?,
+            interruptions: row.get(11)?,
+            cancel_requested: row.get(12)?,
+            submitted_at: row.get(13)?,
+            due_at: row.get(14)?,
+            deadline: row.get(15)?,
+            started_at: row.get(16)?,
+            finished_at: row.get(17)?,
+            error: row.get(18)?,
+        })
+    }
+}
+
+/// What has to be known of a job that has not ended, to decide when it runs.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenJob {
+    pub(crate) number: i64,
+    pub(crate) id: [u8; 16],
+    pub(crate) instance: String,
+    pub(crate) lane: Option<String>,
+    pub(crate) priority: i32,
+    pub(crate) attempt: u32,
+    pub(crate) due_at: Option<i64>,
+    pub(crate) deadline: Option<i64>,
+}
+
+pub(super) const OPEN_COLUMNS: &str = "number, id, instance, lane, priority, attempt, due_at, deadline";
+
+impl OpenJob {
+    /// # Errors
+    ///
+    /// Damage, with the number of the job that it is of.
+    pub(super) fn of(row: &Row<'_>) -> Result<Self, Fault> {
+        Self::read(row).map_err(|error| damaged(row, &error))
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            number: row.get(0)?,
+            id: row.get(1)?,
+            instance: row.get(2)?,
+            lane: row.get(3)?,
+            priority: row.get(4)?,
+            attempt: row.get(5)?,
+            due_at: row.get(6)?,
+            deadline: row.get(7)?,
+        })
+    }
+}
+
+/// A job of which some column cannot be read; or the database, where it is more than that.
+fn damaged(row: &Row<'_>, error: &rusqlite::Error) -> Fault {
+    let number = row.get::<_, i64>(0).unwrap_or(0);
+    Fault::Told(Error::fatal(format!(
+        "the row of the job of number {number} is damaged ({error}): purge it once it has ended, which it has when the \
+         queue is opened the next time, and submit it again"
+    )))
+}

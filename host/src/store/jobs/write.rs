@@ -1,0 +1,243 @@
+//! Changing jobs. Each change names the state that it begins in, and does nothing where the job is in another.
+
+use rusqlite::{OptionalExtension, ToSql, params, params_from_iter, types::Value};
+
+use super::payload::{self, Payload, Which};
+use super::read::JobQuery;
+use super::row::{COLUMNS, JobRow, JobState};
+use crate::store::fault::Fault;
+use crate::store::group::Batch;
+
+/// A job that is about to be accepted.
+#[derive(Debug)]
+pub(crate) struct NewRow {
+    pub(crate) id: [u8; 16],
+    pub(crate) instance: String,
+    pub(crate) action: String,
+    pub(crate) priority: i32,
+    pub(crate) lane: Option<String>,
+    pub(crate) labels: Option<String>,
+    pub(crate) options: String,
+    /// The key, and the SHA-256 of what it stands for.
+    pub(crate) idempotency: Option<(String, [u8; 32])>,
+    pub(crate) due_at: Option<i64>,
+    pub(crate) deadline: Option<i64>,
+    pub(crate) input: Payload,
+}
+
+/// What an attempt begins with.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) row: JobRow,
+    pub(crate) input: Payload,
+}
+
+/// How a job ends.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) state: JobState,
+    /// JSON.
+    pub(crate) error: Option<String>,
+    pub(crate) result: Option<Payload>,
+}
+
+impl Batch<'_> {
+    /// Accepts a job; its number.
+    pub(crate) fn insert_job(&mut self, job: &NewRow) -> Result<i64, Fault> {
+        let (key, hash) = match &job.idempotency {
+            Some((key, hash)) => (Some(key), Some(hash)),
+            None => (None, None),
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO jobs (id, instance, action, state, priority, lane, labels, options, idempotency_key,
+                 idempotency_hash, submitted_at, due_at, deadline)
+                 VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            )?
+            .execute(params![
+                job.id,
+                job.instance,
+                job.action,
+                job.priority,
+                job.lane,
+                job.labels,
+                job.options,
+                key,
+                hash,
+                self.now(),
+                job.due_at,
+                job.deadline
+            ])?;
+        let number = self.connection.last_insert_rowid();
+        payload::insert(self.connection, Which::Input, number, &job.input)?;
+        Ok(number)
+    }
+
+    /// The job that has this key already, with the hash of what it stands for.
+    pub(crate) fn keyed(&mut self, instance: &str, key: &str) -> Result<Option<([u8; 16], [u8; 32])>, Fault> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT id, idempotency_hash FROM jobs WHERE instance = ?1 AND idempotency_key = ?2",
+            )?
+            .query_row([instance, key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?)
+    }
+
+    /// A job as it is.
+    pub(crate) fn job(&mut self, id: &[u8; 16]) -> Result<Option<JobRow>, Fault> {
+        self.connection
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1"))?
+            .query_row([id], |row| Ok(JobRow::of(row)))
+            .optional()?
+            .transpose()
+    }
+
+    /// All that are running; and the numbers of those that are damaged, with what is damaged.
+    pub(crate) fn running(&mut self) -> Result<(Vec<JobRow>, Vec<(i64, Fault)>), Fault> {
+        let mut statement = self
+            .connection
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE state = 'running' ORDER BY number"))?;
+        let mut rows = statement.query([])?;
+        let (mut jobs, mut damaged) = (Vec::new(), Vec::new());
+        while let Some(row) = rows.next()? {
+            match JobRow::of(row) {
+                Ok(job) => jobs.push(job),
+                Err(fault) => damaged.push((row.get(0)?, fault)),
+            }
+        }
+        Ok((jobs, damaged))
+    }
+
+    /// The id of a job, of which the rest may be damaged.
+    pub(crate) fn id_of(&mut self, number: i64) -> Result<[u8; 16], Fault> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT id FROM jobs WHERE number = ?1")?
+            .query_row([number], |row| row.get(0))?)
+    }
+
+    /// Pending to running, with one more attempt. None where it is not pending any more.
+    pub(crate) fn claim(&mut self, number: i64) -> Result<Option<Claim>, Fault> {
+        let now = self.now();
+        let row = self
+            .connection
+            .prepare_cached(&format!(
+                "UPDATE jobs SET state = 'running', attempt = attempt + 1, started_at = ?2, due_at = NULL
+                 WHERE number = ?1 AND state = 'pending' RETURNING {COLUMNS}"
+            ))?
+            .query_row(params![number, now], |row| Ok(JobRow::of(row)))
+            .optional()?
+            .transpose()?;
+        let Some(row) = row else { return Ok(None) };
+        let input = payload::read(self.connection, Which::Input, number)?.ok_or_else(|| {
+            Fault::Told(crate::error::Error::fatal(format!(
+                "the input of the job of number {number} is missing in the database; submit the job again"
+            )))
+        })?;
+        Ok(Some(Claim { row, input }))
+    }
+
+    /// From `from` to an end.
+    pub(crate) fn end(&mut self, number: i64, from: JobState, ending: &Ending) -> Result<bool, Fault> {
+        let now = self.now();
+        let changed = self.change(
+            "UPDATE jobs SET state = ?3, finished_at = ?4, error = ?5, due_at = NULL
+             WHERE number = ?1 AND state = ?2",
+            params![number, from, ending.state, now, ending.error],
+        )?;
+        if let (true, Some(result)) = (changed, &ending.result) {
+            payload::insert(self.connection, Which::Result, number, result)?;
+        }
+        Ok(changed)
+    }
+
+    /// Running to pending, to be attempted again from `due_at` on.
+    pub(crate) fn postpone(
+        &mut self,
+        number: i64,
+        due_at: Option<i64>,
+        error: Option<&str>,
+        interrupted: bool,
+    ) -> Result<bool, Fault> {
+        self.change(
+            "UPDATE jobs SET state = 'pending', due_at = ?2, error = coalesce(?3, error), started_at = NULL,
+             interruptions = interruptions + ?4 WHERE number = ?1 AND state = 'running'",
+            params![number, due_at, error, interrupted],
+        )
+    }
+
+    /// Remembers that a running job is to stop. False where that is known already.
+    pub(crate) fn request_cancel(&mut self, number: i64) -> Result<bool, Fault> {
+        self.change(
+            "UPDATE jobs SET cancel_requested = 1 WHERE number = ?1 AND state = 'running' AND cancel_requested = 0",
+            params![number],
+        )
+    }
+
+    /// Another priority, of a job that is pending.
+    pub(crate) fn set_priority(&mut self, number: i64, priority: i32) -> Result<bool, Fault> {
+        self.change(
+            "UPDATE jobs SET priority = ?2 WHERE number = ?1 AND state = 'pending'",
+            params![number, priority],
+        )
+    }
+
+    /// Failed or cancelled to pending, as if it were new.
+    pub(crate) fn requeue(&mut self, number: i64) -> Result<bool, Fault> {
+        payload::delete(self.connection, Which::Result, number)?;
+        self.change(
+            "UPDATE jobs SET state = 'pending', attempt = 0, interruptions = 0, cancel_requested = 0, due_at = NULL,
+             deadline = NULL, started_at = NULL, finished_at = NULL, error = NULL
+             WHERE number = ?1 AND state IN ('failed', 'cancelled')",
+            params![number],
+        )
+    }
+
+    /// Deletes jobs that have ended, with their inputs and results, the oldest first; `limit` at most. How many.
+    pub(crate) fn purge(&mut self, query: &JobQuery, limit: usize) -> Result<usize, Fault> {
+        let (condition, mut values) = query.condition();
+        values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+        Ok(self
+            .connection
+            .prepare_cached(&format!(
+                "DELETE FROM jobs WHERE number IN
+                 (SELECT number FROM jobs WHERE finished_at IS NOT NULL AND {condition} ORDER BY number LIMIT ?)"
+            ))?
+            .execute(params_from_iter(values))?)
+    }
+
+    /// Deletes one job that has ended, also a damaged one. None where there is no such job.
+    pub(crate) fn purge_one(&mut self, id: &[u8; 16]) -> Result<Option<bool>, Fault> {
+        let purged =
+            self.change("DELETE FROM jobs WHERE id = ?1 AND finished_at IS NOT NULL", params![id])?;
+        let known = || -> Result<bool, Fault> {
+            Ok(self.connection.prepare_cached("SELECT 1 FROM jobs WHERE id = ?1")?.exists([id])?)
+        };
+        Ok(if purged || known()? { Some(purged) } else { None })
+    }
+
+    /// Deletes jobs that have ended, those that ended first, until `keep` are left; `limit` at most. How many.
+    pub(crate) fn purge_over(&mut self, keep: u64, limit: usize) -> Result<usize, Fault> {
+        let ended: i64 = self
+            .connection
+            .prepare_cached("SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL")?
+            .query_row([], |row| row.get(0))?;
+        let keep = i64::try_from(keep).unwrap_or(i64::MAX);
+        let over = ended.saturating_sub(keep).min(i64::try_from(limit).unwrap_or(i64::MAX));
+        if over <= 0 {
+            return Ok(0);
+        }
+        Ok(self
+            .connection
+            .prepare_cached(
+                "DELETE FROM jobs WHERE number IN (SELECT number FROM jobs WHERE finished_at IS NOT NULL
+                 ORDER BY finished_at, number LIMIT ?1)",
+            )?
+            .execute([over])?)
+    }
+
+    fn change(&mut self, sql: &str, parameters: &[&dyn ToSql]) -> Result<bool, Fault> {
+        Ok(self.connection.prepare_cached(sql)?.execute(parameters)? > 0)
+    }
+}
