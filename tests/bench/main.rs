@@ -13,6 +13,7 @@
 mod bare;
 mod calls;
 mod cancel;
+mod jobs;
 mod load;
 mod manager;
 mod memory;
@@ -35,15 +36,18 @@ fn main() {
         .output_directory(&criterion_dir())
         .configure_from_args();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let mut table = Table::default();
+    let mut table = Table::beside("bare wasmtime");
     memory::run(&runtime, &mut table);
     calls::run(&runtime, &mut criterion, &mut table);
     load::run(&runtime, &mut criterion, &mut table);
     streams::run(&runtime, &mut criterion, &mut table);
     cancel::run(&runtime, &mut table);
     manager::run(&runtime, &mut table);
+    let mut durable = Table::beside("SQLite, one commit each");
+    jobs::run(&runtime, &mut durable);
     criterion.final_summary();
     table.print();
+    durable.print();
 }
 
 /// Beside the build that this program is of.

@@ -1,8 +1,8 @@
 //! The table that a run ends with.
 
-/// Figures of the host beside those of bare wasmtime.
-#[derive(Default)]
+/// Figures of the host beside those of something else.
 pub(crate) struct Table {
+    beside: &'static str,
     rows: Vec<Row>,
 }
 
@@ -16,6 +16,11 @@ struct Row {
 }
 
 impl Table {
+    /// A table with the name of what the host is held against.
+    pub(crate) fn beside(beside: &'static str) -> Self {
+        Self { beside, rows: Vec::new() }
+    }
+
     /// A figure of the host's alone.
     pub(crate) fn figure(&mut self, what: &str, unit: &'static str, host: f64, aim: &str) {
         let (what, aim) = (what.into(), aim.into());
@@ -37,7 +42,7 @@ impl Table {
     }
 
     pub(crate) fn print(&self) {
-        println!("\n| what | cjm | bare wasmtime | ratio | aim |\n|---|---|---|---|---|");
+        println!("\n| what | cjm | {} | ratio | aim |\n|---|---|---|---|---|", self.beside);
         for Row { what, unit, host, bare, ratio, aim } in &self.rows {
             let bare = bare.map_or("–".into(), |bare| format!("{} {unit}", digits(bare)));
             let ratio = ratio.map_or("–".into(), |ratio| format!("{ratio:.2}"));

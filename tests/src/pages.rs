@@ -12,6 +12,9 @@ mod embedding {}
 #[doc = include_str!("../../docs/grants.md")]
 mod grants {}
 
+#[doc = include_str!("../../docs/jobs.md")]
+mod jobs {}
+
 #[doc = include_str!("../../docs/limits-and-cancellation.md")]
 mod limits_and_cancellation {}
 

@@ -237,7 +237,7 @@ impl Manager {
     }
 
     /// The name of the plugin that an instance belongs to, whether it is loaded or not.
-    pub(super) async fn plugin_of(&self, id: &str) -> Result<String> {
+    pub(crate) async fn plugin_of(&self, id: &str) -> Result<String> {
         if let Some(slot) = self.slot_of(id) {
             return Ok(slot.name.to_string());
         }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::event::Block;
 use super::id::JobId;
 use super::new_job::{Interrupted, Options};
 use super::retry::Retry;
-use super::time::{from_millis, rfc3339, to_millis};
+use super::time::{from_millis, millis, rfc3339, to_millis};
 use crate::error::{Error, Result};
 use crate::event::Progress;
 use crate::store::{JobQuery, JobRow, JobState};
@@ -49,8 +49,8 @@ pub struct Job {
     pub retry: Retry,
     /// What becomes of it if the process ends while it runs.
     pub interrupted: Interrupted,
-    /// Time that one attempt may take.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Time that one attempt may take. In milliseconds where it is serialized.
+    #[serde(rename = "timeout-ms", serialize_with = "timeout", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// Whether somebody cancelled it while it ran.
     pub cancel_requested: bool,
@@ -78,6 +78,10 @@ pub struct Job {
     /// What it waits for, where it could run and does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Block>,
+}
+
+fn timeout<S: Serializer>(timeout: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    timeout.map(millis).serialize(to)
 }
 
 /// How an attempt failed.

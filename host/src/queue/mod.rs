@@ -13,6 +13,7 @@ mod job;
 mod look;
 mod new_job;
 mod outcome;
+mod plugins;
 mod recover;
 mod report;
 mod retain;

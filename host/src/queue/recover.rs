@@ -13,32 +13,24 @@ use super::retry::LONGEST;
 use super::schedule::{Due, Waiting};
 use super::time::{from_millis, until};
 use crate::error::{Error, Result};
-use crate::store::{Batch, Ending, Fault, JobRow, JobState, OpenJob, now};
+use crate::store::{Batch, Ending, Fault, Found, JobRow, JobState, OpenJob, now};
 
 /// Settles what ran, and fills the schedule with what is pending.
 pub(super) async fn run(inner: &Arc<Inner>) -> Result<()> {
     let interruptions = inner.interruptions;
     let settle = move |batch: &mut Batch<'_>| {
-        let (running, damaged) = batch.running()?;
-        for row in running {
+        let running = batch.running()?;
+        for row in running.jobs {
             interrupted(batch, &row, interruptions)?;
         }
-        for (number, fault) in damaged {
-            give_up(
-                batch,
-                number,
-                JobState::Running,
-                match fault {
-                    Fault::Told(error) => error,
-                    fault => return Err(fault),
-                },
-            )?;
+        for (number, error) in running.damaged {
+            give_up(batch, number, JobState::Running, error)?;
         }
         Ok(())
     };
     inner.writer.write("settle the jobs that were interrupted in", settle, |_| ()).await?;
     let pending = inner.blocking(|inner| inner.writer.database().jobs().pending()).await?;
-    let (pending, damaged) = pending;
+    let Found { jobs: pending, damaged } = pending;
     if !damaged.is_empty() {
         let end = move |batch: &mut Batch<'_>| {
             damaged

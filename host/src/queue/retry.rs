@@ -20,10 +20,10 @@ pub struct Retry {
     /// Attempts after the first.
     pub times: u32,
     /// The wait before the second attempt, at most a day. Each later one is twice as long.
-    #[serde(with = "millis")]
+    #[serde(rename = "first-ms", with = "millis")]
     pub first: Duration,
     /// What the wait does not grow beyond, at most a day.
-    #[serde(with = "millis")]
+    #[serde(rename = "longest-ms", with = "millis")]
     pub longest: Duration,
 }
 

@@ -12,7 +12,7 @@ use super::schedule::{Due, Waiting};
 use super::time::to_millis;
 use super::{Inner, Queue};
 use crate::error::{Error, Result};
-use crate::store::{Batch, Content, Fault, JobState, NewRow, Payload};
+use crate::store::{Batch, Content, Fault, JobState, Keyed, NewRow, Payload};
 use crate::value::Value;
 
 impl Queue {
@@ -86,7 +86,7 @@ enum Accepted {
 
 fn accept(batch: &mut Batch<'_>, row: &NewRow, event: String) -> Result<Accepted, Fault> {
     if let Some((key, hash)) = &row.idempotency
-        && let Some((id, known)) = batch.keyed(&row.instance, key)?
+        && let Some(Keyed { id, hash: known }) = batch.keyed(&row.instance, key)?
     {
         let id = JobId::of(id);
         if known == *hash {

@@ -26,7 +26,9 @@ pub(crate) use events::{EventQuery, Events, StoredEvent};
 pub(crate) use fault::Fault;
 pub(crate) use group::{Batch, Writer};
 pub use jobs::JobState;
-pub(crate) use jobs::{Claim, Content, Ending, JobQuery, JobRow, Jobs, NewRow, OpenJob, Payload, Which};
+pub(crate) use jobs::{
+    Claim, Content, Ending, Found, JobQuery, JobRow, Jobs, Keyed, NewRow, OpenJob, Payload, Which,
+};
 use readers::Readers;
 
 /// How long one statement waits for other processes before it fails as `transient`.
@@ -62,6 +64,11 @@ impl Database {
         let connection = open::open(path, busy_timeout).map_err(|fault| fault.told("open", path))?;
         let readers = Readers::new(path.to_owned());
         Ok(Self(Arc::new(Inner { path: path.to_owned(), connection: Mutex::new(connection), readers })))
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
     }
 
     /// The configurations of instances.

@@ -8,5 +8,5 @@ mod write;
 pub(crate) use payload::{Content, Payload, Which};
 pub(crate) use read::{JobQuery, Jobs};
 pub use row::JobState;
-pub(crate) use row::{JobRow, OpenJob};
-pub(crate) use write::{Claim, Ending, NewRow};
+pub(crate) use row::{Found, JobRow, OpenJob};
+pub(crate) use write::{Claim, Ending, Keyed, NewRow};

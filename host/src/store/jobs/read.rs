@@ -4,8 +4,8 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params_from_iter};
 
 use super::payload::{self, Payload, Which};
-use super::row::{COLUMNS, JobRow, JobState, OPEN_COLUMNS, OpenJob};
-use crate::error::{Error, Result};
+use super::row::{COLUMNS, Found, JobRow, JobState, OPEN_COLUMNS, OpenJob};
+use crate::error::Result;
 use crate::store::Database;
 
 /// The tables, borrowed from their [`Database`]. What is read is what was committed.
@@ -100,22 +100,12 @@ impl<'a> Jobs<'a> {
     }
 
     /// All that are pending, in the order in which they were accepted; and the numbers of those that are damaged.
-    pub(crate) fn pending(&self) -> Result<(Vec<OpenJob>, Vec<(i64, Error)>)> {
+    pub(crate) fn pending(&self) -> Result<Found<OpenJob>> {
         self.database.read_beside("list the jobs in", |connection| {
             let mut statement = connection.prepare(&format!(
                 "SELECT {OPEN_COLUMNS} FROM jobs WHERE state = 'pending' ORDER BY number"
             ))?;
-            let mut rows = statement.query([])?;
-            let (mut jobs, mut damaged) = (Vec::new(), Vec::new());
-            while let Some(row) = rows.next()? {
-                match OpenJob::of(row) {
-                    Ok(job) => jobs.push(job),
-                    Err(fault) => {
-                        damaged.push((row.get(0)?, fault.told("read a job from", self.database.path())));
-                    }
-                }
-            }
-            Ok((jobs, damaged))
+            Found::of(statement.query([])?, OpenJob::of)
         })
     }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Row, Rows};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -138,6 +138,28 @@ impl JobRow {
             finished_at: row.get(17)?,
             error: row.get(18)?,
         })
+    }
+}
+
+/// Jobs as far as they can be read.
+#[derive(Debug)]
+pub(crate) struct Found<T> {
+    pub(crate) jobs: Vec<T>,
+    /// The numbers of those that are damaged, with what is wrong with them.
+    pub(crate) damaged: Vec<(i64, Error)>,
+}
+
+impl<T> Found<T> {
+    pub(super) fn of(mut rows: Rows<'_>, read: impl Fn(&Row<'_>) -> Result<T, Fault>) -> Result<Self, Fault> {
+        let (mut jobs, mut damaged) = (Vec::new(), Vec::new());
+        while let Some(row) = rows.next()? {
+            match read(row) {
+                Ok(job) => jobs.push(job),
+                Err(Fault::Told(error)) => damaged.push((row.get(0)?, error)),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(Self { jobs, damaged })
     }
 }
 

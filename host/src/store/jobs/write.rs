@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, ToSql, params, params_from_iter, types::Value}
 
 use super::payload::{self, Payload, Which};
 use super::read::JobQuery;
-use super::row::{COLUMNS, JobRow, JobState};
+use super::row::{COLUMNS, Found, JobRow, JobState};
 use crate::store::fault::Fault;
 use crate::store::group::Batch;
 
@@ -30,6 +30,14 @@ pub(crate) struct NewRow {
 pub(crate) struct Claim {
     pub(crate) row: JobRow,
     pub(crate) input: Payload,
+}
+
+/// The job that has an idempotency key.
+#[derive(Debug)]
+pub(crate) struct Keyed {
+    pub(crate) id: [u8; 16],
+    /// Of what the key stands for.
+    pub(crate) hash: [u8; 32],
 }
 
 /// How a job ends.
@@ -74,13 +82,13 @@ impl Batch<'_> {
     }
 
     /// The job that has this key already, with the hash of what it stands for.
-    pub(crate) fn keyed(&mut self, instance: &str, key: &str) -> Result<Option<([u8; 16], [u8; 32])>, Fault> {
+    pub(crate) fn keyed(&mut self, instance: &str, key: &str) -> Result<Option<Keyed>, Fault> {
         Ok(self
             .connection
             .prepare_cached(
                 "SELECT id, idempotency_hash FROM jobs WHERE instance = ?1 AND idempotency_key = ?2",
             )?
-            .query_row([instance, key], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row([instance, key], |row| Ok(Keyed { id: row.get(0)?, hash: row.get(1)? }))
             .optional()?)
     }
 
@@ -94,19 +102,11 @@ impl Batch<'_> {
     }
 
     /// All that are running; and the numbers of those that are damaged, with what is damaged.
-    pub(crate) fn running(&mut self) -> Result<(Vec<JobRow>, Vec<(i64, Fault)>), Fault> {
+    pub(crate) fn running(&mut self) -> Result<Found<JobRow>, Fault> {
         let mut statement = self
             .connection
             .prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE state = 'running' ORDER BY number"))?;
-        let mut rows = statement.query([])?;
-        let (mut jobs, mut damaged) = (Vec::new(), Vec::new());
-        while let Some(row) = rows.next()? {
-            match JobRow::of(row) {
-                Ok(job) => jobs.push(job),
-                Err(fault) => damaged.push((row.get(0)?, fault)),
-            }
-        }
-        Ok((jobs, damaged))
+        Found::of(statement.query([])?, JobRow::of)
     }
 
     /// The id of a job, of which the rest may be damaged.

@@ -1,0 +1,100 @@
+//! Running jobs with the instances of a manager.
+
+use super::new_job::NewJob;
+use super::runs::{Attempt, Runs, Stop};
+use crate::catalog::InstanceMode;
+use crate::error::{Error, ResourceKind, Result};
+use crate::event::{CancelPhase, EventKind, Subscription};
+use crate::host::Running;
+use crate::manager::{Instance, Manager};
+use crate::value::Value;
+
+/// A job runs on the manager's instance of its id, which is loaded where it is not. An instance that is switched off
+/// keeps its jobs waiting.
+impl Runs for Manager {
+    /// Holds the input against the size that is allowed and the action's schema; loads the instance for that.
+    async fn check(&self, job: &NewJob) -> Result<()> {
+        let plugin = instance(self, job.instance()).await?.plugin()?;
+        let description = plugin.description();
+        let Some(action) = description.action(job.action()) else {
+            return Err(description.unknown_action(job.action()));
+        };
+        let (size, limit) = (job.input().len() as u64, plugin.limits().input_bytes);
+        if size > limit {
+            let message = format!(
+                "the input of action `{}` of `{}` is {size} bytes long, over the limit of {limit}; raise `input-bytes`",
+                job.action(),
+                job.instance()
+            );
+            return Err(Error::exhausted(ResourceKind::Input, message, Some(size), Some(limit)));
+        }
+        match job.input() {
+            Value::Json(text) => action.validate_input_json(text),
+            Value::Blob(_) => Ok(()),
+        }
+    }
+
+    fn room(&self, id: &str) -> Result<usize> {
+        // One that is not loaded is loaded by its first job; the others wait for how many it takes.
+        let Ok(plugin) = self.instance(id).and_then(|instance| instance.plugin()) else { return Ok(1) };
+        if !plugin.is_enabled() {
+            return Err(Error::Disabled { plugin: id.to_owned() });
+        }
+        Ok(match plugin.instance_mode() {
+            InstanceMode::Exclusive => 1,
+            InstanceMode::Shared | InstanceMode::Fresh => plugin.limits().max_concurrency.max(1) as usize,
+        })
+    }
+
+    async fn run(&self, attempt: Attempt, input: Value) -> Result<Value> {
+        let instance = instance(self, attempt.instance()).await?;
+        let mut call =
+            instance.call(attempt.action(), input)?.job(attempt.id().to_string(), attempt.number());
+        let events = call.events();
+        let running = call.start();
+        let watching = watch(&attempt, events);
+        let ended = finish(&attempt, running);
+        // The events of a call end only after the call.
+        let (ended, ()) = tokio::join!(ended, watching);
+        ended
+    }
+}
+
+/// The instance of this id, loaded.
+async fn instance(manager: &Manager, id: &str) -> Result<Instance> {
+    match manager.instance(id) {
+        Ok(instance) => Ok(instance),
+        Err(_) => manager.load_as(&manager.plugin_of(id).await?, id).await,
+    }
+}
+
+/// Waits for the end of a call, and stops it when that is asked for.
+async fn finish(attempt: &Attempt, mut running: Running) -> Result<Value> {
+    let canceller = running.canceller();
+    let stop = async {
+        let mut stop = attempt.stopped().await;
+        loop {
+            match stop {
+                // It goes on later, so that it need not be let to its end; nor need what took too long.
+                Stop::CancelledNow | Stop::TimedOut => canceller.cancel_now(),
+                Stop::Cancelled | Stop::Closing => canceller.cancel(),
+            }
+            stop = attempt.stopped_more(stop).await;
+        }
+    };
+    tokio::select! {
+        ended = &mut running => ended,
+        () = stop => Err(Error::fatal("a call that was stopped is waited for, whatever happens")),
+    }
+}
+
+/// Hands on what a call tells.
+async fn watch(attempt: &Attempt, mut events: Subscription) {
+    while let Some(event) = events.next().await {
+        match event.kind {
+            // The queue has told that itself, when it was asked.
+            EventKind::Cancel { phase: CancelPhase::Requested } => {}
+            kind => attempt.report(kind),
+        }
+    }
+}

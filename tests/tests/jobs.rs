@@ -1,0 +1,107 @@
+//! Jobs that run on the plugins of a manager.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+use std::time::Duration;
+
+use cjm_host::{
+    Block, CancelPhase, Category, EventKind, Job, JobEvent, JobId, JobState, Manager, NewJob, Queue,
+};
+use cjm_tests::{Project, guest};
+use serde_json::json;
+
+async fn opened(guests: &[&str]) -> (Project, Manager, Queue) {
+    let project = Project::default();
+    for name in guests {
+        project.drop_in(&guest(name));
+    }
+    let manager = project.manager().await;
+    let queue = Queue::builder(manager.settings().data_dir()).open(manager.clone()).await.unwrap();
+    (project, manager, queue)
+}
+
+async fn ended(queue: &Queue, id: JobId) -> Job {
+    queue.wait(id, Some(Duration::from_secs(60))).await.unwrap()
+}
+
+async fn runs(queue: &Queue, id: JobId) {
+    while queue.get(id).await.unwrap().state != JobState::Running {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_runs_on_an_instance_that_is_loaded_for_it() {
+    let (_project, manager, queue) = opened(&["calculator"]).await;
+    let id = queue.submit(NewJob::new("calculator", "add", json!({ "a": 1, "b": 2 }))).await.unwrap();
+    assert_eq!(ended(&queue, id).await.state, JobState::Completed);
+    assert_eq!(queue.result(id).await.unwrap().to::<f64>().unwrap(), 3.0);
+    manager.unload("calculator").await.unwrap();
+    let id = queue.submit(NewJob::new("calculator", "add", json!({ "a": 1, "b": 3 }))).await.unwrap();
+    assert_eq!(ended(&queue, id).await.state, JobState::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_plugin_would_refuse_is_not_accepted() {
+    let (_project, _manager, queue) = opened(&["calculator"]).await;
+    for (job, category, says) in [
+        (NewJob::new("calculator", "add", json!({ "a": "x" })), Category::InvalidInput, "does not fit"),
+        (NewJob::new("calculator", "ad", json!({})), Category::InvalidInput, "add"),
+        (NewJob::new("calcualtor", "add", json!({})), Category::NotLoaded, "did you mean `calculator`?"),
+    ] {
+        let error = queue.submit(job).await.unwrap_err();
+        assert_eq!(error.category(), category, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    assert_eq!(queue.stats().await.unwrap().last_event, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_spins_is_stopped_with_every_phase_told_and_the_next_one_runs() {
+    let (_project, _manager, queue) = opened(&["echo"]).await;
+    let spins = queue.submit(NewJob::new("echo", "spin", json!(null))).await.unwrap();
+    runs(&queue, spins).await;
+    let waits = queue.submit(NewJob::new("echo", "echo", json!({ "text": "next" }))).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // An exclusive instance runs one at a time.
+    assert_eq!(queue.get(waits).await.unwrap().blocked, Some(Block::InstanceConcurrency { limit: 1 }));
+    assert!(queue.cancel_now(spins).await.unwrap());
+    assert_eq!(ended(&queue, spins).await.state, JobState::Cancelled);
+    let phases: Vec<_> = queue
+        .timeline(spins)
+        .await
+        .unwrap()
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            JobEvent::Told(EventKind::Cancel { phase }) => Some(phase),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(phases.iter().filter(|phase| **phase == CancelPhase::Requested).count(), 1);
+    assert!(phases.contains(&CancelPhase::Forced), "{phases:?}");
+    assert!(phases.is_sorted(), "{phases:?}");
+    assert_eq!(ended(&queue, waits).await.state, JobState::Completed);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_takes_too_long_is_stopped() {
+    let (_project, _manager, queue) = opened(&["echo"]).await;
+    let spins = NewJob::new("echo", "spin", json!(null)).timeout(Duration::from_millis(50));
+    let spins = ended(&queue, queue.submit(spins).await.unwrap()).await;
+    assert_eq!(spins.state, JobState::Failed);
+    assert_eq!(spins.error.unwrap().error.category(), Category::TimedOut);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_is_switched_off_keeps_its_jobs_waiting() {
+    let (_project, manager, queue) = opened(&["calculator"]).await;
+    manager.load("calculator").await.unwrap();
+    manager.disable("calculator").await.unwrap();
+    let id = queue.submit(NewJob::new("calculator", "add", json!({ "a": 1, "b": 2 }))).await.unwrap();
+    let error = queue.wait(id, Some(Duration::from_millis(400))).await.unwrap_err();
+    assert_eq!(error.category(), Category::TimedOut);
+    assert!(matches!(queue.get(id).await.unwrap().blocked, Some(Block::Instance { .. })));
+    manager.enable("calculator").await.unwrap();
+    queue.wake();
+    assert_eq!(ended(&queue, id).await.state, JobState::Completed);
+}
