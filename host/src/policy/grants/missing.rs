@@ -60,6 +60,7 @@ mod tests {
                 "category": "not-granted",
                 "message": "plugin `fetch` needs what it was not granted: wasi:http/client@0.3.0",
                 "retriable": false,
+                "what": "plugin `fetch`",
                 "missing": ["wasi:http/client@0.3.0"],
                 "grants": ["network=https://*", "environment=A=it's"],
                 "toml": "[plugins.fetch.grants]\nnetwork = [\"https://*\"]\nenvironment = [\"A=it's\"]\n",
