@@ -8,7 +8,7 @@
 )]
 
 use cjm_host::{Capability, Category, Query, Strictness};
-use cjm_tests::{Project, drop_numbered, guest};
+use cjm_tests::{Project, drop_numbered, guest, numbered};
 use serde_json::json;
 
 fn category(error: &cjm_host::Error) -> Category {
@@ -28,6 +28,20 @@ async fn what_lies_in_the_folder_is_loaded_by_its_name() {
     let error = calculator.execute("add", json!({ "a": 1, "b": 2 })).await.unwrap_err();
     assert_eq!(category(&error), Category::NotLoaded);
     assert!(manager.instances().is_empty());
+}
+
+#[tokio::test]
+async fn a_reload_takes_the_component_that_lies_there_now() {
+    let project = Project::default();
+    let path = drop_numbered(&project.plugins(), 1, 0);
+    let manager = project.manager().await;
+    let instance = manager.load("numbered-000001").await.unwrap();
+    std::fs::write(path, numbered(1, 1)).unwrap();
+    manager.reload("numbered-000001").await.unwrap();
+    let name: String = instance.execute("name", json!(null)).await.unwrap().to().unwrap();
+    assert_eq!(name, "numbered-000001 1.0.1");
+    manager.unload("numbered-000001").await.unwrap();
+    assert_eq!(category(&manager.reload("numbered-000001").await.unwrap_err()), Category::NotLoaded);
 }
 
 #[tokio::test]

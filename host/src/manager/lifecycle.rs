@@ -122,8 +122,15 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// `not-loaded`; otherwise as for [`load`](Self::load).
+    /// `not-loaded`; otherwise as for [`discover`](Self::discover), which it begins with, and [`load`](Self::load).
     pub async fn reload(&self, id: &str) -> Result<Instance> {
+        self.known(id)?.version()?;
+        self.discover().await?;
+        self.reload_discovered(id).await
+    }
+
+    /// As [`reload`](Self::reload), with the component that the last look into the plugins folder found.
+    pub(super) async fn reload_discovered(&self, id: &str) -> Result<Instance> {
         let slot = self.known(id)?;
         {
             let _changing = slot.changing.lock().await;

@@ -216,7 +216,7 @@ impl Manager {
         ids.extend(loaded.map(|instance| instance.id().to_owned()));
         for id in ids {
             let result = match self.instance(&id) {
-                Ok(_) => self.reload(&id).await,
+                Ok(_) => self.reload_discovered(&id).await,
                 Err(_) => self.load_as(name, &id).await,
             };
             if let Err(error) = result {
