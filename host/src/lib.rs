@@ -18,10 +18,12 @@
 //!
 //! # Where to go on
 //!
-//! * [`Host::loader`] loads with an id, a configuration, [`Limits`] and secrets.
+//! * [`create`] gives a [`Manager`] of a folder of plugins, from `cjm.toml`: found, verified, configured, loaded by name.
+//! * [`Host::loader`] loads a single component with an id, a configuration, [`Limits`], [`Grants`] and secrets.
 //! * [`Plugin::call`] makes a call with a time-out, starts it beside the caller, or streams its results;
 //!   [`Running`] watches and cancels it.
 //! * [`Plugin::events`] and [`Host::events`] tell progress, usage, logs and the phases of cancellations.
+//! * [`Queue`] runs calls as durable jobs: what it accepted outlives the process.
 //! * [`blocking`] is the same without an async runtime.
 //! * [`Error`] is the one taxonomy of what can go wrong.
 //!
