@@ -1,0 +1,1 @@
+//! Lends a running queue to other processes of the machine.
