@@ -205,6 +205,14 @@ impl JobFilter {
         self
     }
 
+    /// Those whose id begins or ends with these hexadecimal digits, as people abbreviate ids; hyphens do not count. The
+    /// first digits of ids are a time, which jobs that were submitted one after the other share: the last ones tell them
+    /// apart.
+    pub fn id_part(mut self, digits: &str) -> Self {
+        self.query.id_part = Some(digits.replace('-', "").to_uppercase());
+        self
+    }
+
     pub(super) fn query(&self) -> &JobQuery {
         &self.query
     }

@@ -229,6 +229,12 @@ async fn jobs_are_listed_by_what_they_are() {
     assert_eq!(list(all().label("n", "2"), 9).await, [ids[2]]);
     assert_eq!(list(all().label("n", "2").label("m", "2"), 9).await, []);
     assert_eq!(list(all().lane("x"), 9).await, []);
+    let id = ids[2].to_string();
+    assert_eq!(list(all().id_part(&id[28..]), 9).await, [ids[2]]);
+    assert_eq!(list(all().id_part(&id), 9).await, [ids[2]]);
+    // They begin with the same hours.
+    assert_eq!(list(all().id_part(&id[..4]), 9).await.len(), 5);
+    assert_eq!(list(all().id_part("%"), 9).await, []);
     let stats = queue.stats().await.unwrap();
     assert_eq!((stats.jobs[&JobState::Pending], stats.jobs[&JobState::Cancelled]), (4, 1));
     assert_eq!(queue.purge_all(&all()).await.unwrap(), 1);

@@ -24,6 +24,8 @@ pub(crate) struct JobQuery {
     pub(crate) before: Option<i64>,
     /// Those that ended before this time.
     pub(crate) ended_before: Option<i64>,
+    /// Those whose id begins or ends with these hexadecimal digits, in capitals.
+    pub(crate) id_part: Option<String>,
 }
 
 impl JobQuery {
@@ -56,6 +58,15 @@ impl JobQuery {
         }
         if let Some(before) = self.ended_before {
             term("finished_at < ?", vec![Value::Integer(before)]);
+        }
+        if let Some(part) = &self.id_part {
+            let length = Value::Integer(i64::try_from(part.len()).unwrap_or(i64::MAX));
+            let part = Value::Text(part.clone());
+            // Not by LIKE, for which some characters stand for others.
+            term(
+                "(substr(hex(id), -?) = ? OR substr(hex(id), 1, ?) = ?)",
+                vec![length.clone(), part.clone(), length, part],
+            );
         }
         (terms.join(" AND "), values)
     }
