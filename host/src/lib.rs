@@ -75,13 +75,13 @@ pub use manager::{
     Instance, Manager, Outcome, PluginCategory, PluginGrants, Query, Record, SecretState, Watcher, create,
 };
 pub use policy::{
-    EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, LimitOverrides, Limits,
-    NetworkGrant, Scheme, SocketGrant, SocketProtocol,
+    Admission, Backtraces, EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath,
+    LimitOverrides, Limits, NetworkGrant, QueueOptions, Retention, Scheme, SocketGrant, SocketProtocol,
 };
 pub use queue::{
-    Attempt, Backtraces, Block, Cause, EventFilter, Failure, Holder, Interrupted, Job, JobEvent, JobFilter,
-    JobId, JobState, NewJob, Notice, Queue, QueueBuilder, QueueEvent, QueueEvents, QueueStats, Retention,
-    Retry, Runs, Since, Stop, Tidied,
+    Attempt, Block, Cause, EventFilter, Failure, Holder, Interrupted, Job, JobEvent, JobFilter, JobId,
+    JobState, NewJob, Notice, Queue, QueueBuilder, QueueEvent, QueueEvents, QueueStats, Retry, Runs, Since,
+    Stop, Tidied,
 };
 pub use settings::{Origin, PluginSettings, PluginSource, Settings, SettingsBuilder};
 pub use value::{Blob, Value};

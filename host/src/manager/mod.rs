@@ -135,7 +135,7 @@ impl Manager {
         discovery.get(name).cloned().ok_or_else(|| discovery.unknown(name, self.settings().plugins_dir()))
     }
 
-    fn database(&self) -> &Database {
+    pub(crate) fn database(&self) -> &Database {
         &self.inner.database
     }
 

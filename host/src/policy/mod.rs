@@ -2,6 +2,7 @@
 
 mod address;
 mod grants;
+mod jobs;
 mod limits;
 mod overrides;
 mod units;
@@ -11,5 +12,6 @@ pub use grants::{
     EnvironmentGrant, FolderAccess, FolderGrant, Grant, Grants, GuestPath, NetworkGrant, Scheme, SocketGrant,
     SocketProtocol,
 };
+pub use jobs::{Admission, Backtraces, QueueOptions, Retention};
 pub use limits::Limits;
 pub use overrides::LimitOverrides;

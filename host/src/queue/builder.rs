@@ -1,6 +1,5 @@
 //! Opening a queue.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,12 +8,13 @@ use tokio::sync::{Notify, broadcast};
 
 use super::blobs::Blobs;
 use super::holder::Hold;
-use super::retain::Retention;
 use super::runs::Runs;
 use super::schedule::{Bounds, Schedule};
 use super::{Handle, Inner, Queue, dispatch, recover, retain};
 use crate::error::{Error, Result};
 use crate::file::{Access, create_dir};
+use crate::manager::Manager;
+use crate::policy::{Backtraces, QueueOptions, Retention};
 use crate::store::{Database, Writer};
 
 /// Groups of events that a subscriber may lag behind before it reads from the store.
@@ -22,18 +22,6 @@ const BACKLOG: usize = 256;
 
 /// The database, in the data folder.
 const DATABASE: &str = "cjm.db";
-
-/// How much is kept of the backtrace of a trap.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum Backtraces {
-    /// All frames.
-    #[default]
-    Full,
-    /// The three innermost frames.
-    Summary,
-    /// None.
-    None,
-}
 
 /// How a queue is to be opened.
 ///
@@ -52,54 +40,63 @@ pub enum Backtraces {
 /// # }
 /// ```
 #[derive(Debug, Clone)]
+#[must_use = "nothing is opened before `open`"]
 pub struct QueueBuilder {
     data_dir: PathBuf,
-    bounds: Bounds,
-    backtraces: Backtraces,
-    retention: Retention,
-    interruptions: u32,
+    /// One that is open already.
+    database: Option<Database>,
+    options: QueueOptions,
     paused: bool,
 }
 
 impl QueueBuilder {
     pub(super) fn new(data_dir: PathBuf) -> Self {
+        Self { data_dir, database: None, options: QueueOptions::default(), paused: false }
+    }
+
+    /// In the manager's data folder, with the options of its settings and on its database.
+    pub(super) fn of(manager: &Manager) -> Self {
+        let settings = manager.settings();
         Self {
-            data_dir,
-            bounds: Bounds { all: 256, lanes: HashMap::new() },
-            backtraces: Backtraces::default(),
-            retention: Retention::default(),
-            interruptions: 5,
-            paused: false,
+            database: Some(manager.database().clone()),
+            options: settings.queue().clone(),
+            ..Self::new(settings.data_dir().to_owned())
         }
+    }
+
+    /// All options at once, as `cjm.toml` has them.
+    pub fn options(mut self, options: QueueOptions) -> Self {
+        self.options = options;
+        self
     }
 
     /// How many jobs run at once, at least 1. Default: 256.
     pub fn concurrency(mut self, jobs: usize) -> Self {
-        self.bounds.all = jobs.max(1);
+        self.options.concurrency = jobs.max(1);
         self
     }
 
     /// How many jobs of a lane run at once, at least 1. Default, of each lane: 1.
     pub fn lane(mut self, lane: impl Into<String>, jobs: usize) -> Self {
-        self.bounds.lanes.insert(lane.into(), jobs.max(1));
+        self.options.lanes.insert(lane.into(), jobs.max(1));
         self
     }
 
     /// How much is kept of backtraces.
     pub fn backtraces(mut self, backtraces: Backtraces) -> Self {
-        self.backtraces = backtraces;
+        self.options.backtraces = backtraces;
         self
     }
 
     /// How long jobs that have ended, and events, are kept.
     pub fn retention(mut self, retention: Retention) -> Self {
-        self.retention = retention;
+        self.options.retention = retention;
         self
     }
 
     /// How often a job may be interrupted by the end of its process before it fails: it may be what ends it. Default: 5.
     pub fn interruptions(mut self, times: u32) -> Self {
-        self.interruptions = times;
+        self.options.interruptions = times;
         self
     }
 
@@ -118,12 +115,16 @@ impl QueueBuilder {
     /// cannot be used, or belongs to a later release. `fatal`, where the database is damaged. `resource-exhausted`,
     /// where the disk is full.
     pub async fn open(self, runner: impl Runs) -> Result<Queue> {
-        let Self { data_dir, bounds, backtraces, retention, interruptions, paused } = self;
+        let Self { data_dir, database, options, paused } = self;
         let opened = tokio::task::spawn_blocking(move || -> Result<_> {
             create_dir(&data_dir, Access::Shared)
                 .map_err(|error| Error::io("make the data folder", &data_dir, &error))?;
             let hold = Hold::take(&data_dir)?;
-            Ok((hold, Database::open(&data_dir.join(DATABASE))?, Arc::new(Blobs::open(&data_dir)?)))
+            let database = match database {
+                Some(database) => database,
+                None => Database::open(&data_dir.join(DATABASE))?,
+            };
+            Ok((hold, database, Arc::new(Blobs::open(&data_dir)?)))
         });
         let (hold, database, blobs) = opened
             .await
@@ -141,7 +142,8 @@ impl QueueBuilder {
                 let _ = events.send(group.into());
             })
         })?;
-        let mut schedule = Schedule::new(bounds);
+        let lanes = options.lanes.clone().into_iter().collect();
+        let mut schedule = Schedule::new(Bounds { all: options.concurrency, lanes });
         schedule.paused = paused;
         let inner = Arc::new(Inner {
             writer,
@@ -152,9 +154,7 @@ impl QueueBuilder {
             ended: Notify::new(),
             events,
             last_event,
-            backtraces,
-            retention,
-            interruptions,
+            options,
             hold: Mutex::new(Some(hold)),
         });
         recover::run(&inner).await?;

@@ -32,17 +32,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, broadcast};
 
 use crate::error::{Error, Result};
+use crate::manager::Manager;
+use crate::policy::QueueOptions;
 pub use crate::store::JobState;
 use crate::store::{StoredEvent, Writer};
 use blobs::Blobs;
-pub use builder::{Backtraces, QueueBuilder};
+pub use builder::QueueBuilder;
 pub use event::{Block, Cause, JobEvent, QueueEvent};
 use holder::Hold;
 pub use holder::Holder;
 pub use id::JobId;
 pub use job::{Failure, Job, JobFilter, QueueStats};
 pub use new_job::{Interrupted, NewJob};
-pub use retain::{Retention, Tidied};
+pub use retain::Tidied;
 pub use retry::Retry;
 use runs::Runner;
 pub use runs::{Attempt, Runs, Stop};
@@ -79,9 +81,7 @@ struct Inner {
     events: broadcast::Sender<Arc<[StoredEvent]>>,
     /// The number of the last event that is on the disk.
     last_event: Arc<AtomicI64>,
-    backtraces: Backtraces,
-    retention: Retention,
-    interruptions: u32,
+    options: QueueOptions,
     hold: Mutex<Option<Hold>>,
 }
 
@@ -89,6 +89,35 @@ impl Queue {
     /// Prepares to open the queue of a data folder.
     pub fn builder(data_dir: impl Into<std::path::PathBuf>) -> QueueBuilder {
         QueueBuilder::new(data_dir.into())
+    }
+
+    /// Prepares to open the queue of a manager: in its data folder, with the options that its settings have under
+    /// `[queue]`.
+    pub fn of(manager: &Manager) -> QueueBuilder {
+        QueueBuilder::of(manager)
+    }
+
+    /// Opens the queue of a manager, whose instances run its jobs.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use cjm_host::{NewJob, Queue, Settings};
+    ///
+    /// # async fn run() -> cjm_host::Result<()> {
+    /// let queue = Queue::open(cjm_host::create(Settings::find()?).await?).await?;
+    /// let id = queue.submit(NewJob::new("calculator", "add", serde_json::json!({ "a": 1, "b": 2 }))).await?;
+    /// queue.wait(id, None).await?;
+    /// assert_eq!(queue.result(id).await?.to::<f64>()?, 3.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`QueueBuilder::open`].
+    pub async fn open(manager: Manager) -> Result<Self> {
+        Self::of(&manager).open(manager).await
     }
 
     /// Starts no jobs until [`resume`](Queue::resume); those that run go on, and new ones are accepted.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::Inner;
 use super::attempt::{PAUSE, tell_all};
 use super::blobs::Pin;
 use super::event::{Cause, JobEvent};
@@ -12,9 +13,9 @@ use super::recover::{failure, interrupted};
 use super::runs::{Current, Stop};
 use super::schedule::{Due, Waiting};
 use super::time::{from_millis, millis};
-use super::{Backtraces, Inner};
 use crate::error::{Category, Clock, Error, Result};
 use crate::event::EventKind;
+use crate::policy::Backtraces;
 use crate::store::{Batch, Ending, Fault, JobRow, JobState, Payload, now};
 use crate::value::Value;
 
@@ -49,7 +50,7 @@ pub(super) async fn settle(inner: &Arc<Inner>, row: JobRow, current: &Arc<Curren
         let decided = match &result {
             Ok(value) => completed(inner, &options, value).await,
             Err(error) => {
-                let error = shortened(error.clone(), inner.backtraces);
+                let error = shortened(error.clone(), inner.options.backtraces);
                 Ok((after_failure(error, stop, &options, &row, limit), None))
             }
         };
@@ -141,7 +142,7 @@ async fn store(
         _ => None,
     };
     let operation = {
-        let (row, current, limit) = (row.clone(), current.clone(), inner.interruptions);
+        let (row, current, limit) = (row.clone(), current.clone(), inner.options.interruptions);
         move |batch: &mut Batch<'_>| {
             tell_all(batch, &current, told)?;
             write(batch, &row, outcome, limit)

@@ -17,7 +17,7 @@ use crate::store::{Batch, Ending, Fault, Found, JobRow, JobState, OpenJob, now};
 
 /// Settles what ran, and fills the schedule with what is pending.
 pub(super) async fn run(inner: &Arc<Inner>) -> Result<()> {
-    let interruptions = inner.interruptions;
+    let interruptions = inner.options.interruptions;
     let settle = move |batch: &mut Batch<'_>| {
         let running = batch.running()?;
         for row in running.jobs {

@@ -7,23 +7,11 @@ use super::change::AT_ONCE;
 use super::time::millis;
 use super::{Inner, Queue};
 use crate::error::Result;
+use crate::policy::Retention;
 use crate::store::{Batch, JobQuery, now};
 
 /// How often is tidied.
 const EVERY: Duration = Duration::from_secs(60);
-
-/// How long jobs that have ended, and events, are kept. What is pending or runs is never deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Retention {
-    /// Jobs that have ended at most; those that ended first go first. Default: 100,000.
-    pub jobs: Option<u64>,
-    /// The time since a job has ended. Default: 30 days.
-    pub job_age: Option<Duration>,
-    /// Events at most; the oldest go first. Default: 1,000,000.
-    pub events: Option<u64>,
-    /// The age of an event. Default: 30 days.
-    pub event_age: Option<Duration>,
-}
 
 /// What was deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,13 +23,6 @@ pub struct Tidied {
     pub events: u64,
     /// Files of large inputs and results.
     pub files: u64,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        let month = Duration::from_secs(30 * 24 * 60 * 60);
-        Self { jobs: Some(100_000), job_age: Some(month), events: Some(1_000_000), event_age: Some(month) }
-    }
 }
 
 impl Queue {
@@ -72,7 +53,7 @@ pub(super) async fn run(inner: Weak<Inner>) {
 }
 
 async fn tidy(inner: &Arc<Inner>) -> Result<Tidied> {
-    let Retention { jobs, job_age, events, event_age } = inner.retention.clone();
+    let Retention { jobs, job_age, events, event_age } = inner.options.retention.clone();
     let before = |age: Option<Duration>| age.map(|age| now().saturating_sub(millis(age)));
     let mut tidied = Tidied::default();
     if let Some(ended_before) = before(job_age) {

@@ -8,6 +8,7 @@ use super::environment::Environment;
 use super::file::SettingsFile;
 use super::layer::Layer;
 use super::origin::{Origin, Setting};
+use super::queue::QueueLayer;
 use super::{Settings, check, find};
 use crate::capability::secrets::SecretsBackend;
 use crate::catalog::TrustLevel;
@@ -33,6 +34,7 @@ pub struct SettingsBuilder {
     secrets_backend: Option<SecretsBackend>,
     secrets_scope: Option<String>,
     limits: LimitOverrides,
+    queue: QueueLayer,
 }
 
 impl SettingsBuilder {
@@ -115,6 +117,19 @@ impl SettingsBuilder {
         self
     }
 
+    /// One of the keys of `[queue]`, by its path from there, as `["retention", "jobs"]`; see [`QueueOptions`].
+    ///
+    /// # Errors
+    ///
+    /// `invalid-input`, where there is no such key, or the value does not fit.
+    ///
+    /// [`QueueOptions`]: crate::QueueOptions
+    pub fn queue(mut self, path: &[&str], value: impl Into<serde_json::Value>) -> Result<Self> {
+        let option = format!("--{}", path.join("-"));
+        self.queue.set(path, Setting::new(value.into(), Origin::option(&option)))?;
+        Ok(self)
+    }
+
     /// Reads the environment and `cjm.toml`, and lays the layers over one another. It blocks for as long as reading the
     /// file takes.
     ///
@@ -160,6 +175,8 @@ impl SettingsBuilder {
             secrets_scope: layer.secrets_scope.unwrap_or_else(|| Setting::default("default".to_owned())),
             limits: layer.limits,
             limit_origins: layer.limit_origins,
+            queue: layer.queue.options()?,
+            queue_layer: layer.queue,
             plugins: file.plugins,
             plugin_leaves: file.plugin_leaves,
             file: path,
@@ -196,6 +213,7 @@ impl SettingsBuilder {
             secrets_scope: given("--secrets-scope", self.secrets_scope),
             limit_origins: keys(&self.limits).map(|key| (key, Origin::option("--limit"))).collect(),
             limits: self.limits,
+            queue: self.queue,
         })
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::check;
 use super::layer::Layer;
 use super::origin::{Origin, Setting};
+use super::queue::{self, QueueLayer};
 use crate::catalog::{closest, shown};
 use crate::error::{Error, Result};
 use crate::policy::LimitOverrides;
@@ -28,6 +29,8 @@ const SECRETS_BACKEND: &str = "CJM_SECRETS_BACKEND";
 const SECRETS_SCOPE: &str = "CJM_SECRETS_SCOPE";
 /// Before the name of a limit, as in `CJM_LIMITS_MEMORY_BYTES`.
 const LIMITS: &str = "CJM_LIMITS_";
+/// Before the path of a key of `[queue]`, as in `CJM_QUEUE_RETENTION_JOBS`.
+const QUEUE: &str = "CJM_QUEUE_";
 
 /// The environment of this process, or one that stands for it.
 #[derive(Debug, Clone)]
@@ -54,6 +57,7 @@ impl Environment {
         Ok(Layer {
             limits,
             limit_origins,
+            queue: self.queue()?,
             data_dir: self.path(DATA_DIR, dir),
             plugins_dir: self.path(PLUGINS_DIR, dir),
             cache_dir: self.path(CACHE_DIR, dir),
@@ -69,26 +73,12 @@ impl Environment {
     fn limits(&self) -> Result<(LimitOverrides, BTreeMap<String, Origin>)> {
         let (mut limits, mut origins) = (LimitOverrides::default(), BTreeMap::new());
         let known: BTreeMap<_, _> =
-            super::default_limits().keys().map(|key| (limit_variable(key), key.clone())).collect();
-        let unknown = |name: &&OsString| name.to_str().is_none_or(|name| !known.contains_key(name));
-        let ours = |name: &&OsString| name.as_encoded_bytes().starts_with(LIMITS.as_bytes());
+            super::default_limits().keys().map(|key| (spelt(LIMITS, key), key.clone())).collect();
         // A limit that is misspelt would be no limit.
-        if let Some(name) = self.0.keys().filter(ours).find(unknown) {
-            let name = name.to_string_lossy();
-            // The beginning, which they share, is not to count as likeness.
-            let candidates = known.keys().filter_map(|name| name.strip_prefix(LIMITS));
-            let meant = closest(name.strip_prefix(LIMITS).unwrap_or_default(), candidates);
-            let hint =
-                meant.map_or_else(|| "unset it".to_owned(), |meant| format!("did you mean {LIMITS}{meant}?"));
-            return Err(Error::invalid(format!(
-                "the environment variable {} sets a limit that there is not; {hint}",
-                shown(&name)
-            )));
-        }
+        self.check_known(LIMITS, "a limit", &known)?;
         for (variable, key) in &known {
             let set = |text: &str| {
-                let value = text.parse::<u64>().map_or_else(|_| text.into(), Value::from);
-                limits.set(key, Some(value)).map_err(|error| match error.violations() {
+                limits.set(key, Some(written(text))).map_err(|error| match error.violations() {
                     [only] => Error::invalid(&only.message),
                     _ => error,
                 })
@@ -98,6 +88,39 @@ impl Environment {
             }
         }
         Ok((limits, origins))
+    }
+
+    fn queue(&self) -> Result<QueueLayer> {
+        let variable = |path: &[String]| spelt(QUEUE, &path.join("-"));
+        let known: BTreeMap<_, _> =
+            queue::defaults().into_iter().map(|(path, _)| (variable(&path), path)).collect();
+        self.check_known(QUEUE, "something of the queue", &known)?;
+        let mut layer = QueueLayer::default();
+        for (variable, path) in &known {
+            let path: Vec<_> = path.iter().map(String::as_str).collect();
+            let set = |text: &str| layer.set(&path, Setting::new(written(text), Origin::variable(variable)));
+            self.parsed(variable, set)?;
+        }
+        Ok(layer)
+    }
+
+    /// # Errors
+    ///
+    /// `invalid-input`, where a variable begins like this and is none of those that are known.
+    fn check_known<T>(&self, prefix: &str, what: &str, known: &BTreeMap<String, T>) -> Result<()> {
+        let unknown = |name: &&OsString| name.to_str().is_none_or(|name| !known.contains_key(name));
+        let ours = |name: &&OsString| name.as_encoded_bytes().starts_with(prefix.as_bytes());
+        let Some(name) = self.0.keys().filter(ours).find(unknown) else { return Ok(()) };
+        let name = name.to_string_lossy();
+        // The beginning, which they share, is not to count as likeness.
+        let candidates = known.keys().filter_map(|name| name.strip_prefix(prefix));
+        let meant = closest(name.strip_prefix(prefix).unwrap_or_default(), candidates);
+        let hint =
+            meant.map_or_else(|| "unset it".to_owned(), |meant| format!("did you mean {prefix}{meant}?"));
+        Err(Error::invalid(format!(
+            "the environment variable {} sets {what} that there is not; {hint}",
+            shown(&name)
+        )))
     }
 
     /// A path, absolute.
@@ -118,8 +141,14 @@ impl Environment {
     }
 }
 
-fn limit_variable(key: &str) -> String {
-    format!("{LIMITS}{}", key.replace('-', "_").to_ascii_uppercase())
+/// A key as the name of a variable.
+fn spelt(prefix: &str, key: &str) -> String {
+    format!("{prefix}{}", key.replace('-', "_").to_ascii_uppercase())
+}
+
+/// A value as it would be written in `cjm.toml`, but for the quotes.
+fn written(text: &str) -> Value {
+    text.parse::<u64>().map_or_else(|_| text.into(), Value::from)
 }
 
 fn switch(text: &str) -> Result<bool> {

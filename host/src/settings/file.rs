@@ -14,6 +14,7 @@ use super::document::{Document, Leaf, dotted, position};
 use super::layer::Layer;
 use super::origin::{Origin, Setting};
 use super::plugin::{PluginSettings, PluginSource};
+use super::queue::{self, QueueLayer};
 use crate::capability::secrets::SecretsBackend;
 use crate::catalog::name::check_name;
 use crate::catalog::{Digest, InstanceMode, TrustLevel};
@@ -47,6 +48,7 @@ struct Wire {
     secrets_backend: Option<SecretsBackend>,
     secrets_scope: Option<String>,
     limits: Map<String, Value>,
+    queue: Map<String, Value>,
     plugins: BTreeMap<String, WirePlugin>,
 }
 
@@ -134,6 +136,7 @@ impl Reader<'_> {
                 .map(|key| (key.clone(), self.origin(&["limits", key])))
                 .collect(),
             limits: self.limits(&["limits"], wire.limits)?,
+            queue: self.queue(wire.queue)?,
         };
         let plugins = wire
             .plugins
@@ -190,6 +193,18 @@ impl Reader<'_> {
             let key = first.pointer.trim_start_matches('/').replace("~1", "/").replace("~0", "~");
             self.wrong(&[path, &[&key]].concat(), &Error::invalid(&first.message))
         })
+    }
+
+    fn queue(&self, values: Map<String, Value>) -> Result<QueueLayer> {
+        let (mut all, mut layer) = (Vec::new(), QueueLayer::default());
+        queue::leaves(&mut Vec::new(), &Value::Object(values), &mut all);
+        for (path, value) in all {
+            let path: Vec<_> = path.iter().map(String::as_str).collect();
+            let whole = [&["queue"], path.as_slice()].concat();
+            let value = Setting::new(value, self.origin(&whole));
+            layer.set(&path, value).map_err(|error| self.wrong(&whole, &error))?;
+        }
+        Ok(layer)
     }
 
     /// A value as JSON. Dates and times become text, as JSON has none.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::origin::{Origin, Setting};
+use super::queue::QueueLayer;
 use crate::capability::secrets::SecretsBackend;
 use crate::catalog::TrustLevel;
 use crate::policy::LimitOverrides;
@@ -23,6 +24,7 @@ pub(super) struct Layer {
     pub(super) limits: LimitOverrides,
     /// Of each that is named in `limits`.
     pub(super) limit_origins: BTreeMap<String, Origin>,
+    pub(super) queue: QueueLayer,
 }
 
 impl Layer {
@@ -34,6 +36,7 @@ impl Layer {
         Self {
             limits,
             limit_origins,
+            queue: self.queue.over(lower.queue),
             data_dir: self.data_dir.or(lower.data_dir),
             plugins_dir: self.plugins_dir.or(lower.plugins_dir),
             cache_dir: self.cache_dir.or(lower.cache_dir),

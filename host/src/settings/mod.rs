@@ -9,6 +9,7 @@ mod find;
 mod layer;
 mod origin;
 mod plugin;
+mod queue;
 #[cfg(test)]
 mod tests;
 
@@ -18,12 +19,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use self::queue::QueueLayer;
 use crate::capability::secrets::{SecretStore, SecretsBackend};
 use crate::catalog::TrustLevel;
 use crate::error::Result;
-use crate::policy::{LimitOverrides, Limits};
+use crate::policy::{LimitOverrides, Limits, QueueOptions};
 pub use builder::SettingsBuilder;
-use document::Leaf;
+use document::{Leaf, dotted};
 pub use origin::Origin;
 use origin::Setting;
 pub use plugin::{PluginSettings, PluginSource};
@@ -62,6 +64,8 @@ pub struct Settings {
     limits: LimitOverrides,
     /// Of those that are named in `limits`.
     limit_origins: BTreeMap<String, Origin>,
+    queue: QueueOptions,
+    queue_layer: QueueLayer,
     plugins: BTreeMap<String, PluginSettings>,
     /// What is set under `plugins` in the file, with the lines.
     plugin_leaves: Vec<Leaf>,
@@ -161,6 +165,11 @@ impl Settings {
         &self.limits
     }
 
+    /// How a queue in this data folder runs its jobs.
+    pub fn queue(&self) -> &QueueOptions {
+        &self.queue
+    }
+
     /// What `cjm.toml` says of single plugins, by name.
     pub fn plugins(&self) -> &BTreeMap<String, PluginSettings> {
         &self.plugins
@@ -195,6 +204,14 @@ impl Settings {
             let value = written.get(key.as_str()).copied().unwrap_or(&default);
             let origin = self.limit_origins.get(&key).unwrap_or(&Origin::Default);
             add(&format!("limits.{key}"), limit(value), origin);
+        }
+        let lanes = self.queue.lanes.keys().map(|lane| (vec!["lanes".to_owned(), lane.clone()], Value::Null));
+        for (path, default) in queue::defaults().into_iter().chain(lanes) {
+            let found = self.queue_layer.get(&path);
+            let value = found.map_or(&default, |setting| &setting.value);
+            let origin = found.map_or(&Origin::Default, |setting| &setting.origin);
+            let names: Vec<_> = path.iter().map(String::as_str).collect();
+            add(&dotted(&[&["queue"], names.as_slice()].concat()), limit(value), origin);
         }
         for leaf in &self.plugin_leaves {
             let path = self.file.clone().unwrap_or_default();

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::catalog::InstanceMode;
 use crate::error::{Category, Error};
-use crate::policy::Grant;
+use crate::policy::{Admission, Grant};
 
 /// A project with this `cjm.toml`; the name of its folder has no link in it.
 fn project(toml: &str) -> (TempDir, PathBuf) {
@@ -189,6 +189,37 @@ fn the_command_line_is_over_the_environment_over_the_file_over_the_defaults() {
 }
 
 #[test]
+fn the_options_of_the_queue_come_from_all_layers() {
+    let (_dir, path) = project(
+        r#"
+[queue]
+concurrency = 4
+admission = "safe"
+[queue.lanes]
+gpu = 2
+[queue.retention]
+jobs = 10
+"#,
+    );
+    let variables = [("CJM_QUEUE_CONCURRENCY", "8"), ("CJM_QUEUE_RETENTION_EVENTS", "none")];
+    let settings = builder(&path).environment(variables).queue(&["lanes", "net"], 3).unwrap().load().unwrap();
+    let queue = settings.queue();
+    assert_eq!((queue.concurrency, queue.admission), (8, Admission::Safe));
+    assert_eq!((queue.retention.jobs, queue.retention.events), (Some(10), None));
+    assert_eq!((queue.lanes["gpu"], queue.lanes["net"]), (2, 3));
+    for (key, value, from) in [
+        ("queue.concurrency", "8", "environment (CJM_QUEUE_CONCURRENCY)".to_owned()),
+        ("queue.admission", "\"safe\"", format!("{}:4", path.join("cjm.toml").display())),
+        ("queue.lanes.gpu", "2", format!("{}:6", path.join("cjm.toml").display())),
+        ("queue.lanes.net", "3", "command line (--lanes-net)".to_owned()),
+        ("queue.interruptions", "5", "default".to_owned()),
+    ] {
+        let (found, origin) = origin(&settings, key);
+        assert_eq!((found.as_str(), origin.to_string()), (value, from), "{key}");
+    }
+}
+
+#[test]
 fn every_variable_of_the_environment_is_told_when_it_is_wrong() {
     let (_dir, path) = project("");
     for (variable, value, why) in [
@@ -197,6 +228,8 @@ fn every_variable_of_the_environment_is_told_when_it_is_wrong() {
         ("CJM_PREFETCH_STALL", "long", "no duration"),
         ("CJM_PREFETCH_STALL", "0", "more than 0 s"),
         ("CJM_SECRETS_BACKEND", "vault", "`file` and `keyring`"),
+        ("CJM_QUEUE_CONCURRENCY", "0", "at least one job"),
+        ("CJM_QUEUE_CONCURENCY", "1", "did you mean CJM_QUEUE_CONCURRENCY?"),
         ("CJM_SECRETS_SCOPE", "../other", "[A-Za-z0-9_.-]"),
         ("CJM_LIMITS_MEMORY_BYTES", "lots", "256 MiB"),
         ("CJM_LIMITS_GRACE", "none", "30s"),
@@ -292,6 +325,8 @@ fn unknown_keys_are_errors_everywhere_and_are_pointed_at() {
             "folders",
         ),
         ("[limits]\nmemory = 1", "line 2, column 1", "`limits.memory`"),
+        ("[queue]\nlane = 1", "line 2, column 1", "`queue.lane`"),
+        ("[queue.retention]\nage = 1", "line 2, column 1", "`queue.retention.age`"),
         ("[plugins.x.limits]\ntables = 1\nmemory = 1", "line 3, column 1", "`plugins.x.limits.memory`"),
     ] {
         let said = refused(toml);
@@ -313,6 +348,8 @@ fn values_that_do_not_fit_are_pointed_at() {
         ("secrets-scope = \"a/b\"", "`secrets-scope`", "[A-Za-z0-9_.-]"),
         ("data-dir = \"\"", "`data-dir`", "folder is needed"),
         ("[limits]\nmemory-bytes = \"lots\"", "line 2, column 1: `limits.memory-bytes`", "256 MiB"),
+        ("[queue]\nmemory = \"lots\"", "line 2, column 1: `queue.memory`", "256 MiB"),
+        ("[queue.lanes]\ngpu = 0", "line 2, column 1: `queue.lanes.gpu`", "at least one job"),
         ("[plugins.\"a/b\"]\n", "line 1", "[A-Za-z0-9_-]"),
         ("[plugins.x]\ninstances = [\"../a\"]", "line 2, column 1: `plugins.x.instances`", "[A-Za-z0-9_-]"),
         ("[plugins.x]\ndigest = \"md5:1\"", "line 2, column 10: `plugins.x.digest`", "sha256:"),

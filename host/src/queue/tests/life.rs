@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::Category;
+use crate::policy::Retention;
 use crate::value::Value;
 
 const FAST: Retry = Retry { times: 3, first: Duration::from_millis(1), longest: Duration::from_millis(4) };
