@@ -80,8 +80,8 @@ pub use policy::{
 };
 pub use queue::{
     Attempt, Block, Cause, EventFilter, Failure, Holder, Interrupted, Job, JobEvent, JobFilter, JobId,
-    JobState, NewJob, Notice, Queue, QueueBuilder, QueueEvent, QueueEvents, QueueStats, Retry, Runs, Since,
-    Stop, Tidied,
+    JobState, NewJob, NewSequence, Notice, Queue, QueueBuilder, QueueEvent, QueueEvents, QueueStats, Retry,
+    Runs, Sequence, SequenceId, SequenceMode, SequenceState, Since, Step, Stop, Tidied,
 };
 pub use settings::{Origin, PluginSettings, PluginSource, Settings, SettingsBuilder};
 pub use value::{Blob, Value};

@@ -251,13 +251,14 @@ async fn account(dir: &Path, said: Said) {
         assert_eq!(event.sequence, sequence);
         if let JobEvent::State { state, cause, .. } = event.kind {
             use JobState::{Cancelled, Completed, Failed, Pending, Running};
-            let may = match (now.insert(event.job, state), state) {
+            let job = event.job.unwrap();
+            let may = match (now.insert(job, state), state) {
                 (None, Pending) => cause == Cause::Submitted,
                 (Some(Pending), Running | Cancelled) => true,
                 (Some(Running), Pending | Completed | Failed | Cancelled) => true,
                 _ => false,
             };
-            assert!(may, "{} cannot become {state}", event.job);
+            assert!(may, "{job} cannot become {state}");
         }
     }
     for job in queue.list(&JobFilter::default(), usize::MAX).await.unwrap() {

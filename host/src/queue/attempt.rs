@@ -53,7 +53,7 @@ async fn claim(inner: &Arc<Inner>, id: JobId, number: i64) -> Option<(Claim, Arc
     let start = move |batch: &mut Batch<'_>| -> Result<Option<Claim>, Fault> {
         let Some(claim) = batch.claim(number)? else { return Ok(None) };
         let event = JobEvent::state(JobState::Running, Cause::Started).json()?;
-        batch.tell(&claim.row.id, &claim.row.instance, claim.row.attempt, event)?;
+        batch.tell(claim.row.about(), event)?;
         Ok(Some(claim))
     };
     let after = {
@@ -96,6 +96,7 @@ fn current(id: JobId, claim: &Claim) -> Current {
         instance: claim.row.instance.clone(),
         action: claim.row.action.clone(),
         number: claim.row.attempt,
+        sequence_id: claim.row.sequence_id,
         stop: watch::Sender::new(None),
         report: Report::default(),
     }
@@ -180,7 +181,7 @@ async fn tell(inner: &Arc<Inner>, current: &Arc<Current>) -> Infallible {
 pub(super) fn tell_all(batch: &mut Batch<'_>, current: &Current, kinds: Vec<EventKind>) -> Result<(), Fault> {
     for kind in kinds {
         let event = JobEvent::Told(kind).json()?;
-        batch.tell(current.id.as_bytes(), &current.instance, current.number, event)?;
+        batch.tell(current.about(), event)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::schedule::{Due, Waiting};
 use super::{Inner, Queue};
 use crate::error::{Error, Result};
 use crate::event::{CancelPhase, EventKind};
-use crate::store::{Batch, Ending, Fault, JobRow, JobState};
+use crate::store::{About, Batch, Ending, Fault, JobRow, JobState};
 
 /// Jobs that are deleted in one transaction: others wait for it.
 pub(super) const AT_ONCE: usize = 500;
@@ -67,7 +67,7 @@ impl Queue {
             let changed = batch.set_priority(row.number, priority)?;
             if changed {
                 let event = JobEvent::Reordered { priority }.json()?;
-                batch.tell(&row.id, &row.instance, row.attempt, event)?;
+                batch.tell(row.about(), event)?;
             }
             Ok(changed)
         };
@@ -97,7 +97,7 @@ impl Queue {
                 return Ok(None);
             }
             let event = JobEvent::state(JobState::Pending, Cause::Requested).json()?;
-            batch.tell(&row.id, &row.instance, 0, event)?;
+            batch.tell(About { attempt: 0, ..row.about() }, event)?;
             Ok(Some(row))
         };
         let inner = self.inner().clone();
@@ -197,13 +197,13 @@ fn cancel(batch: &mut Batch<'_>, id: JobId) -> Result<Option<JobState>, Fault> {
             let ending = Ending { state: JobState::Cancelled, error: Some(stored), result: None };
             batch.end(row.number, JobState::Pending, &ending)?;
             let event = JobEvent::state(JobState::Cancelled, Cause::Requested).json()?;
-            batch.tell(&row.id, &row.instance, row.attempt, event)?;
+            batch.tell(row.about(), event)?;
             Ok(Some(JobState::Pending))
         }
         JobState::Running => {
             if batch.request_cancel(row.number)? {
                 let event = JobEvent::Told(EventKind::Cancel { phase: CancelPhase::Requested }).json()?;
-                batch.tell(&row.id, &row.instance, row.attempt, event)?;
+                batch.tell(row.about(), event)?;
             }
             Ok(Some(JobState::Running))
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::event::{Cause, JobEvent};
+use super::event::{Block, Cause, JobEvent};
 use super::id::JobId;
 use super::schedule::{Due, Now, Picked, Rooms};
 use super::{Inner, attempt};
@@ -66,7 +66,7 @@ async fn expire(inner: Arc<Inner>, id: JobId, number: i64) {
                 error: Some(error),
                 due_at: None,
             };
-            batch.tell(&row.id, &row.instance, row.attempt, event.json()?)?;
+            batch.tell(row.about(), event.json()?)?;
         }
         Ok(())
     };
@@ -89,13 +89,14 @@ async fn expire(inner: Arc<Inner>, id: JobId, number: i64) {
 }
 
 /// Tells jobs what they wait for.
-async fn tell(inner: Arc<Inner>, blocked: Vec<(JobId, Arc<str>, u32, super::event::Block)>) {
+async fn tell(inner: Arc<Inner>, blocked: Vec<(JobId, Block)>) {
     let store = move |batch: &mut Batch<'_>| {
-        for (id, instance, attempt, reason) in blocked {
+        for (id, reason) in blocked {
             // It may have gone meanwhile.
-            let waits = batch.job(id.as_bytes())?.is_some_and(|row| row.state == JobState::Pending);
-            if waits {
-                batch.tell(id.as_bytes(), &instance, attempt, JobEvent::Blocked { reason }.json()?)?;
+            if let Some(row) = batch.job(id.as_bytes())?
+                && row.state == JobState::Pending
+            {
+                batch.tell(row.about(), JobEvent::Blocked { reason }.json()?)?;
             }
         }
         Ok(())

@@ -1,17 +1,17 @@
-//! What happens to jobs, as it is stored and told.
+//! What happens to jobs and sequences, as it is stored and told.
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::JobId;
+use super::id::{JobId, SequenceId};
 use super::time::{self, rfc3339};
 use crate::error::{Error, Result};
 use crate::event::{EventKind, as_str};
-use crate::store::{JobState, StoredEvent};
+use crate::store::{JobState, SequenceState, StoredEvent};
 
-/// Something that happened to a job. It is stored when it is told.
+/// Something that happened. It is stored when it is told.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct QueueEvent {
@@ -20,19 +20,23 @@ pub struct QueueEvent {
     /// When. It never goes back, even where the machine's clock does.
     #[serde(with = "rfc3339")]
     pub at: SystemTime,
-    /// The job that it happened to.
-    pub job: JobId,
-    /// The job's instance.
-    #[serde(serialize_with = "as_str")]
+    /// The job that it happened to; none where it is not of a job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+    /// The instance, the job's where it is of one; empty where it is of none.
+    #[serde(serialize_with = "as_str", skip_serializing_if = "str::is_empty")]
     pub instance: Arc<str>,
     /// The attempt that it belongs to; 0 before the first.
     pub attempt: u32,
+    /// The sequence that it happened to, or of which the job is a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence_id: Option<SequenceId>,
     /// What happened.
     #[serde(flatten)]
     pub kind: JobEvent,
 }
 
-/// The kinds of events of jobs.
+/// The kinds of events.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "event")]
 #[non_exhaustive]
@@ -59,6 +63,25 @@ pub enum JobEvent {
     Blocked {
         /// What it waits for.
         reason: Block,
+    },
+    /// A sequence came to this job: the step before it has ended.
+    Advanced {
+        /// The job's place in the sequence, from 0.
+        step: u32,
+        /// How many steps there are.
+        steps: u32,
+    },
+    /// A sequence was submitted, or is run again from where it failed. Not of a job.
+    SequenceStarted {
+        /// How many steps there are.
+        steps: u32,
+        /// Which of the two: [`Cause::Submitted`] or [`Cause::Requested`].
+        cause: Cause,
+    },
+    /// All steps of a sequence have ended. Not of a job.
+    SequenceEnded {
+        /// How.
+        state: SequenceState,
     },
     /// What an attempt tells: progress, usage, logs, phases of a cancellation.
     #[serde(untagged)]
@@ -131,9 +154,10 @@ impl QueueEvent {
         Ok(Self {
             sequence: u64::try_from(stored.sequence).unwrap_or(0),
             at: time::from_millis(stored.at),
-            job: JobId::of(stored.job),
+            job: stored.job.map(JobId::of),
             instance: stored.instance,
             attempt: stored.attempt,
+            sequence_id: stored.sequence_id.map(SequenceId::of),
             kind,
         })
     }
@@ -170,6 +194,9 @@ mod tests {
             (retry, "state"),
             (JobEvent::Reordered { priority: -3 }, "reordered"),
             (JobEvent::Blocked { reason: Block::LaneConcurrency { limit: 2 } }, "blocked"),
+            (JobEvent::Advanced { step: 1, steps: 3 }, "advanced"),
+            (JobEvent::SequenceStarted { steps: 3, cause: Cause::Submitted }, "sequence-started"),
+            (JobEvent::SequenceEnded { state: SequenceState::Cancelled }, "sequence-ended"),
             (JobEvent::Told(EventKind::Log(record)), "log"),
             (
                 JobEvent::Told(EventKind::Progress(Progress { fraction: None, message: "m".into() })),

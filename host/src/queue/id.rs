@@ -1,4 +1,4 @@
-//! The names of jobs.
+//! The names of jobs and sequences.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,43 +13,58 @@ use crate::error::Error;
 #[serde(transparent)]
 pub struct JobId(Uuid);
 
+/// The id of a sequence: a UUIDv7 (RFC 9562), so that ids sort by the time of their submission.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SequenceId(Uuid);
+
 impl JobId {
     /// An id that no other job has. Each is greater than those before it in this process, even where the clock was put
     /// back.
     pub(super) fn new() -> Self {
         Self(Uuid::now_v7())
     }
-
-    pub(super) fn of(bytes: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(bytes))
-    }
-
-    /// The 16 bytes, the most significant first.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
-    }
 }
 
-impl fmt::Display for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
+macro_rules! id {
+    ($type:ident, $says:literal) => {
+        impl $type {
+            pub(super) fn of(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The 16 bytes, the most significant first.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                Uuid::try_parse(text)
+                    .map(Self)
+                    .map_err(|error| Error::invalid(format!($says, text = text, error = error)))
+            }
+        }
+    };
 }
 
-impl fmt::Debug for JobId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl FromStr for JobId {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        Uuid::try_parse(text).map(Self).map_err(|error| {
-            Error::invalid(format!(
-                "`{text}` is no id of a job: {error}; `submit` gave it, and `list` shows all"
-            ))
-        })
-    }
-}
+id!(JobId, "`{text}` is no id of a job: {error}; `submit` gave it, and `list` shows all");
+id!(
+    SequenceId,
+    "`{text}` is no id of a sequence: {error}; its submission gave it, and a list of sequences shows all"
+);

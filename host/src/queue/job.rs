@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Serialize, Serializer};
 
 use super::event::Block;
-use super::id::JobId;
+use super::id::{JobId, SequenceId};
 use super::new_job::{Interrupted, Options};
 use super::retry::Retry;
 use super::time::{from_millis, millis, rfc3339, to_millis};
@@ -41,6 +41,15 @@ pub struct Job {
     /// The key under which it is submitted only once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// The sequence of which it is a step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence_id: Option<SequenceId>,
+    /// Its place in the sequence, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// Its name in the sequence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_name: Option<String>,
     /// Attempts that were begun.
     pub attempt: u32,
     /// Attempts that ended with the process that made them.
@@ -140,6 +149,9 @@ impl Job {
             priority: row.priority,
             lane: row.lane,
             idempotency_key: row.idempotency_key,
+            sequence_id: row.sequence_id.map(SequenceId::of),
+            step: row.step,
+            step_name: row.step_name,
             attempt: row.attempt,
             interruptions: row.interruptions,
             retry: options.retry,

@@ -108,7 +108,7 @@ impl Queue {
     ///
     /// What the database can fail with; `fatal`, where an event is damaged.
     pub async fn timeline(&self, id: JobId) -> Result<Vec<QueueEvent>> {
-        let query = EventQuery { job: Some(*id.as_bytes()), instance: None };
+        let query = EventQuery { job: Some(*id.as_bytes()), ..EventQuery::default() };
         let mut events = Vec::new();
         let mut from = 1;
         loop {

@@ -20,6 +20,7 @@ mod retain;
 mod retry;
 mod runs;
 mod schedule;
+mod sequence;
 mod submit;
 mod subscribe;
 #[cfg(test)]
@@ -34,14 +35,15 @@ use tokio::sync::{Notify, broadcast};
 use crate::error::{Error, Result};
 use crate::manager::Manager;
 use crate::policy::QueueOptions;
-pub use crate::store::JobState;
+
+pub use crate::store::{JobState, SequenceMode, SequenceState};
 use crate::store::{StoredEvent, Writer};
 use blobs::Blobs;
 pub use builder::QueueBuilder;
 pub use event::{Block, Cause, JobEvent, QueueEvent};
 use holder::Hold;
 pub use holder::Holder;
-pub use id::JobId;
+pub use id::{JobId, SequenceId};
 pub use job::{Failure, Job, JobFilter, QueueStats};
 pub use new_job::{Interrupted, NewJob};
 pub use retain::Tidied;
@@ -49,6 +51,7 @@ pub use retry::Retry;
 use runs::Runner;
 pub use runs::{Attempt, Runs, Stop};
 use schedule::Schedule;
+pub use sequence::{NewSequence, Sequence, Step};
 pub use subscribe::{EventFilter, Notice, QueueEvents, Since};
 
 /// A queue of durable jobs in a data folder. Cheap to clone; all clones are the same queue.

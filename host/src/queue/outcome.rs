@@ -201,7 +201,7 @@ fn write(batch: &mut Batch<'_>, row: &JobRow, outcome: Outcome, limit: u32) -> R
     };
     if changed {
         let event = JobEvent::State { state, cause, error, due_at: due_at.map(from_millis) };
-        batch.tell(&row.id, &row.instance, row.attempt, event.json()?)?;
+        batch.tell(row.about(), event.json()?)?;
     }
     Ok(state)
 }
@@ -233,6 +233,9 @@ mod tests {
             started_at: None,
             finished_at: None,
             error: None,
+            sequence_id: None,
+            step: None,
+            step_name: None,
         }
     }
 

@@ -13,7 +13,7 @@ use super::retry::LONGEST;
 use super::schedule::{Due, Waiting};
 use super::time::{from_millis, until};
 use crate::error::{Error, Result};
-use crate::store::{Batch, Ending, Fault, Found, JobRow, JobState, OpenJob, now};
+use crate::store::{About, Batch, Ending, Fault, Found, JobRow, JobState, OpenJob, now};
 
 /// Settles what ran, and fills the schedule with what is pending.
 pub(super) async fn run(inner: &Arc<Inner>) -> Result<()> {
@@ -80,7 +80,7 @@ pub(super) fn interrupted(batch: &mut Batch<'_>, row: &JobRow, limit: u32) -> Re
         }
     };
     let event = JobEvent::State { state, cause: Cause::Interrupted, error, due_at: None };
-    batch.tell(&row.id, &row.instance, row.attempt, event.json()?)?;
+    batch.tell(row.about(), event.json()?)?;
     Ok(state)
 }
 
@@ -92,7 +92,7 @@ pub(super) fn give_up(batch: &mut Batch<'_>, number: i64, from: JobState, error:
         let id = batch.id_of(number)?;
         let (state, cause) = (JobState::Failed, Cause::Damaged);
         let event = JobEvent::State { state, cause, error: Some(error), due_at: None };
-        batch.tell(&id, "", 0, event.json()?)?;
+        batch.tell(About { job: Some(&id), ..About::default() }, event.json()?)?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::new_job::NewJob;
 use super::report::Report;
 use crate::error::Result;
 use crate::event::EventKind;
+use crate::store::About;
 use crate::value::Value;
 
 /// What a queue runs its jobs with.
@@ -101,6 +102,7 @@ pub(super) struct Current {
     pub(super) instance: String,
     pub(super) action: String,
     pub(super) number: u32,
+    pub(super) sequence_id: Option<[u8; 16]>,
     pub(super) stop: watch::Sender<Option<Stop>>,
     pub(super) report: Report,
 }
@@ -163,6 +165,16 @@ impl Attempt {
 }
 
 impl Current {
+    /// What the events of the attempt are of.
+    pub(super) fn about(&self) -> About<'_> {
+        About {
+            job: Some(self.id.as_bytes()),
+            instance: &self.instance,
+            attempt: self.number,
+            sequence_id: self.sequence_id.as_ref(),
+        }
+    }
+
     /// Asks the attempt to end. A more pressing reason replaces a less pressing one.
     pub(super) fn stop(&self, reason: Stop) {
         self.stop.send_if_modified(|stop| {

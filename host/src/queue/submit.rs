@@ -12,7 +12,7 @@ use super::schedule::{Due, Waiting};
 use super::time::to_millis;
 use super::{Inner, Queue};
 use crate::error::{Error, Result};
-use crate::store::{Batch, Content, Fault, JobState, Keyed, NewRow, Payload};
+use crate::store::{About, Batch, Content, Fault, JobState, Keyed, NewRow, Payload};
 use crate::value::Value;
 
 impl Queue {
@@ -98,7 +98,7 @@ fn accept(batch: &mut Batch<'_>, row: &NewRow, event: String) -> Result<Accepted
         ))));
     }
     let number = batch.insert_job(row)?;
-    batch.tell(&row.id, &row.instance, 0, event)?;
+    batch.tell(About { job: Some(&row.id), instance: &row.instance, ..About::default() }, event)?;
     Ok(Accepted::New(number))
 }
 

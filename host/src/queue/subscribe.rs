@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::Queue;
 use super::event::QueueEvent;
-use super::id::JobId;
+use super::id::{JobId, SequenceId};
 use crate::error::{Error, Result};
 use crate::store::{Database, EventQuery, StoredEvent};
 
@@ -38,6 +38,12 @@ impl EventFilter {
         self
     }
 
+    /// Those of one sequence and its steps.
+    pub fn sequence(mut self, id: SequenceId) -> Self {
+        self.query.sequence_id = Some(*id.as_bytes());
+        self
+    }
+
     /// Those of one instance.
     pub fn instance(mut self, instance: impl Into<String>) -> Self {
         self.query.instance = Some(instance.into());
@@ -45,7 +51,8 @@ impl EventFilter {
     }
 
     fn matches(&self, event: &StoredEvent) -> bool {
-        self.query.job.is_none_or(|job| job == event.job)
+        self.query.job.is_none_or(|job| Some(job) == event.job)
+            && self.query.sequence_id.is_none_or(|id| Some(id) == event.sequence_id)
             && self.query.instance.as_deref().is_none_or(|instance| instance == &*event.instance)
     }
 }
@@ -83,7 +90,7 @@ pub struct QueueEvents {
 }
 
 impl Queue {
-    /// Follows what happens to jobs, from now on or from a point in the past.
+    /// Follows what happens, from now on or from a point in the past.
     pub fn subscribe(&self, filter: EventFilter, since: Since) -> QueueEvents {
         let inner = self.inner();
         // First to be told what comes, then to look what has been: what is told twice is left out.

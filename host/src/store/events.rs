@@ -1,4 +1,4 @@
-//! The table of events: what happened to jobs, numbered without gaps.
+//! The table of events: what happened, numbered without gaps.
 
 use std::sync::Arc;
 
@@ -16,17 +16,30 @@ pub(crate) struct StoredEvent {
     pub(crate) sequence: i64,
     /// Milliseconds since 1970-01-01 UTC.
     pub(crate) at: i64,
-    pub(crate) job: [u8; 16],
+    pub(crate) job: Option<[u8; 16]>,
+    /// Empty where it is of none.
     pub(crate) instance: Arc<str>,
+    /// 0 where it is of none.
     pub(crate) attempt: u32,
+    pub(crate) sequence_id: Option<[u8; 16]>,
     /// JSON.
     pub(crate) what: Arc<str>,
+}
+
+/// What an event is of.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct About<'a> {
+    pub(crate) job: Option<&'a [u8; 16]>,
+    pub(crate) instance: &'a str,
+    pub(crate) attempt: u32,
+    pub(crate) sequence_id: Option<&'a [u8; 16]>,
 }
 
 /// Which events are read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EventQuery {
     pub(crate) job: Option<[u8; 16]>,
+    pub(crate) sequence_id: Option<[u8; 16]>,
     pub(crate) instance: Option<String>,
 }
 
@@ -47,7 +60,7 @@ pub(crate) struct Events<'a> {
     database: &'a Database,
 }
 
-const COLUMNS: &str = "sequence, at, job, instance, attempt, what";
+const COLUMNS: &str = "sequence, at, job, instance, attempt, sequence_id, what";
 
 impl<'a> Events<'a> {
     pub(super) fn new(database: &'a Database) -> Self {
@@ -65,17 +78,23 @@ impl<'a> Events<'a> {
     /// Events from a number on, in their order, `limit` at most.
     pub(crate) fn from(&self, from: i64, query: &EventQuery, limit: usize) -> Result<Page> {
         self.database.read_beside("read the events in", |connection| {
-            // The planner takes the index by job only where it can see that a job is asked for.
-            let (job, order) = match query.job {
-                Some(_) => ("job = ?2", "events INDEXED BY events_by_job"),
-                None => ("?2 IS NULL", "events"),
+            // The planner takes an index only where it can see that it is asked for what is in it.
+            let (table, of) = match query {
+                EventQuery { job: Some(_), .. } => {
+                    ("events INDEXED BY events_by_job", "job = ?2 AND (?3 IS NULL OR sequence_id = ?3)")
+                }
+                EventQuery { sequence_id: Some(_), .. } => {
+                    ("events INDEXED BY events_by_sequence", "?2 IS NULL AND sequence_id = ?3")
+                }
+                _ => ("events", "?2 IS NULL AND ?3 IS NULL"),
             };
             let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM {order} WHERE sequence >= ?1 AND {job} AND (?3 IS NULL OR instance = ?3)
-                 ORDER BY sequence LIMIT ?4"
+                "SELECT {COLUMNS} FROM {table} WHERE sequence >= ?1 AND {of} AND (?4 IS NULL OR instance = ?4)
+                 ORDER BY sequence LIMIT ?5"
             ))?;
             let at_most = i64::try_from(limit).unwrap_or(i64::MAX);
-            let mut rows = statement.query(params![from, query.job, query.instance, at_most])?;
+            let mut rows =
+                statement.query(params![from, query.job, query.sequence_id, query.instance, at_most])?;
             let mut events = Vec::new();
             while let Some(row) = rows.next()? {
                 events.push(stored(row)?);
@@ -106,13 +125,14 @@ impl<'a> Events<'a> {
 
     pub(super) fn insert(connection: &Connection, event: &StoredEvent) -> Result<(), Fault> {
         connection
-            .prepare_cached(&format!("INSERT INTO events ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"))?
+            .prepare_cached(&format!("INSERT INTO events ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"))?
             .execute(params![
                 event.sequence,
                 event.at,
                 event.job,
                 event.instance,
                 event.attempt,
+                event.sequence_id,
                 event.what
             ])?;
         Ok(())
@@ -159,6 +179,7 @@ fn stored(row: &Row<'_>) -> Result<StoredEvent, Fault> {
         job: row.get(2)?,
         instance: row.get(3)?,
         attempt: row.get(4)?,
-        what: row.get(5)?,
+        sequence_id: row.get(5)?,
+        what: row.get(6)?,
     })
 }

@@ -7,7 +7,7 @@ use std::thread;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::events::{Events, StoredEvent};
+use super::events::{About, Events, StoredEvent};
 use super::fault::Fault;
 use super::{Database, now};
 use crate::error::{Error, Result};
@@ -264,19 +264,14 @@ impl Batch<'_> {
     }
 
     /// Stores an event under the next number.
-    pub(crate) fn tell(
-        &mut self,
-        job: &[u8; 16],
-        instance: &str,
-        attempt: u32,
-        what: String,
-    ) -> Result<(), Fault> {
+    pub(crate) fn tell(&mut self, about: About<'_>, what: String) -> Result<(), Fault> {
         let event = StoredEvent {
             sequence: self.sequence + 1,
             at: self.now,
-            job: *job,
-            instance: instance.into(),
-            attempt,
+            job: about.job.copied(),
+            instance: about.instance.into(),
+            attempt: about.attempt,
+            sequence_id: about.sequence_id.copied(),
             what: what.into(),
         };
         Events::insert(self.connection, &event)?;

@@ -10,6 +10,7 @@ mod jobs;
 mod migrations;
 mod open;
 mod readers;
+mod sequences;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::{Error, Result};
 pub(crate) use configurations::{Configurations, StoredConfiguration};
-pub(crate) use events::{EventQuery, Events, StoredEvent};
+pub(crate) use events::{About, EventQuery, Events, StoredEvent};
 pub(crate) use fault::Fault;
 pub(crate) use group::{Batch, Writer};
 pub use jobs::JobState;
@@ -30,6 +31,7 @@ pub(crate) use jobs::{
     Claim, Content, Ending, Found, JobQuery, JobRow, Jobs, Keyed, NewRow, OpenJob, Payload, Which,
 };
 use readers::Readers;
+pub use sequences::{SequenceMode, SequenceState};
 
 /// How long one statement waits for other processes before it fails as `transient`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -81,7 +83,7 @@ impl Database {
         Jobs::new(self)
     }
 
-    /// What happened to jobs.
+    /// What happened.
     pub(crate) fn events(&self) -> Events<'_> {
         Events::new(self)
     }

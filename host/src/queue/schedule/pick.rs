@@ -40,8 +40,8 @@ pub(in crate::queue) struct Picked {
     pub(in crate::queue) start: Vec<(JobId, i64)>,
     /// These waited past their deadline: they take up room already.
     pub(in crate::queue) expired: Vec<(JobId, i64)>,
-    /// These are to be told what they wait for: instance, attempt, reason.
-    pub(in crate::queue) blocked: Vec<(JobId, Arc<str>, u32, Block)>,
+    /// These are to be told what they wait for.
+    pub(in crate::queue) blocked: Vec<(JobId, Block)>,
     /// When to look again if nothing happens before.
     pub(in crate::queue) again: Option<Duration>,
 }
@@ -175,8 +175,7 @@ impl Schedule {
         if !blocked.told {
             if waited >= TELL_AFTER {
                 blocked.told = true;
-                let attempt = self.jobs.get(&id).map_or(0, |entry| entry.attempt);
-                picked.blocked.push((id, key.instance.clone(), attempt, blocked.reason.clone()));
+                picked.blocked.push((id, blocked.reason.clone()));
             } else {
                 picked.again_in(TELL_AFTER - waited);
             }

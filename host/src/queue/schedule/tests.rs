@@ -92,7 +92,7 @@ fn what_a_job_waits_for_is_told_once_and_not_at_once() {
     assert_eq!(picked.again, Some(Duration::from_millis(250)));
     bench.pass(Duration::from_millis(250));
     let picked = bench.schedule.pick(bench.now, &bench.rooms);
-    assert_eq!(picked.blocked, [(second, "b".into(), 0, Block::Concurrency { limit: 1 })]);
+    assert_eq!(picked.blocked, [(second, Block::Concurrency { limit: 1 })]);
     assert_eq!(bench.schedule.pick(bench.now, &bench.rooms).blocked, []);
 }
 

@@ -86,7 +86,7 @@ async fn a_subscription_is_of_one_job_or_one_instance_and_ends_with_the_queue() 
         let mut told = 0;
         while let Some(notice) = events.next().await {
             let Notice::Event(event) = notice.unwrap() else { continue };
-            assert_eq!(event.job, job);
+            assert_eq!(event.job, Some(job));
             told += 1;
         }
         assert_eq!(told, 3);

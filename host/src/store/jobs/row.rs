@@ -8,6 +8,7 @@ use rusqlite::{Row, Rows};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::store::events::About;
 use crate::store::fault::Fault;
 
 /// Where a job is between its submission and its end.
@@ -102,13 +103,29 @@ pub(crate) struct JobRow {
     pub(crate) finished_at: Option<i64>,
     /// JSON.
     pub(crate) error: Option<String>,
+    /// The sequence of which it is a step.
+    pub(crate) sequence_id: Option<[u8; 16]>,
+    /// Its place in the sequence, from 0.
+    pub(crate) step: Option<u32>,
+    pub(crate) step_name: Option<String>,
 }
 
 pub(super) const COLUMNS: &str =
     "number, id, instance, action, state, priority, lane, labels, options, idempotency_key, attempt,
-     interruptions, cancel_requested, submitted_at, due_at, deadline, started_at, finished_at, error";
+     interruptions, cancel_requested, submitted_at, due_at, deadline, started_at, finished_at, error,
+     sequence_id, step, step_name";
 
 impl JobRow {
+    /// What events of the job, as it is now, are of.
+    pub(crate) fn about(&self) -> About<'_> {
+        About {
+            job: Some(&self.id),
+            instance: &self.instance,
+            attempt: self.attempt,
+            sequence_id: self.sequence_id.as_ref(),
+        }
+    }
+
     /// # Errors
     ///
     /// Damage, with the number of the job that it is of.
@@ -137,6 +154,9 @@ impl JobRow {
             started_at: row.get(16)?,
             finished_at: row.get(17)?,
             error: row.get(18)?,
+            sequence_id: row.get(19)?,
+            step: row.get(20)?,
+            step_name: row.get(21)?,
         })
     }
 }
