@@ -44,6 +44,7 @@ mod instance;
 mod manager;
 mod policy;
 mod queue;
+mod release;
 mod settings;
 mod store;
 mod value;
@@ -83,5 +84,7 @@ pub use queue::{
     JobState, NewJob, NewSequence, Notice, Queue, QueueBuilder, QueueEvent, QueueEvents, QueueStats, Retry,
     Runs, Sequence, SequenceId, SequenceMode, SequenceState, Since, Step, Stop, Tidied,
 };
+pub use release::Release;
 pub use settings::{Origin, PluginSettings, PluginSource, Settings, SettingsBuilder};
+pub use store::DatabaseHealth;
 pub use value::{Blob, Value};

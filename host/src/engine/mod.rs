@@ -58,6 +58,11 @@ impl Engines {
         Ok(self.fuelled.get_or_init(|| engine).clone())
     }
 
+    /// Whether instances take their memory from a pool, and not from the system one by one.
+    pub(crate) fn pools(&self) -> bool {
+        self.plain.engine.pooling_allocator_metrics().is_some()
+    }
+
     pub(crate) fn cache(&self) -> Option<&CompileCache> {
         self.cache.as_ref()
     }

@@ -129,6 +129,12 @@ impl Host {
         &self.inner.limits
     }
 
+    /// Whether instances take their memory from a pool that was reserved for them, as they do unless the process is
+    /// given too little address space for one; without it each instantiation costs more.
+    pub fn pools_memory(&self) -> bool {
+        self.inner.engines.pools()
+    }
+
     /// Unloads all plugins, each after its running calls have ended; then calls of any kind are refused.
     ///
     /// To end at once, cancel the calls first.

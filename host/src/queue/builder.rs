@@ -21,7 +21,7 @@ use crate::store::{Database, Writer};
 const BACKLOG: usize = 256;
 
 /// The database, in the data folder.
-const DATABASE: &str = "cjm.db";
+pub(super) const DATABASE: &str = "cjm.db";
 
 /// How a queue is to be opened.
 ///

@@ -1,16 +1,18 @@
 //! Looking at jobs, and waiting for them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use super::Queue;
+use super::builder::DATABASE;
 use super::change::unknown;
 use super::event::{JobEvent, QueueEvent};
 use super::id::JobId;
 use super::job::{Job, JobFilter, QueueStats};
 use crate::error::{Clock, Error, Result};
 use crate::event::{EventKind, LogRecord};
-use crate::store::{EventQuery, JobRow, JobState, Which};
+use crate::store::{BUSY_TIMEOUT, DatabaseHealth, EventQuery, JobRow, JobState, Which};
 use crate::value::Value;
 
 /// Events that are read at once.
@@ -158,6 +160,22 @@ impl Queue {
         let (first, last) = events.unwrap_or_default();
         let number = |sequence| u64::try_from(sequence).unwrap_or(0);
         Ok(QueueStats { jobs, first_event: number(first), last_event: number(last) })
+    }
+
+    /// Looks at the database of a data folder, whoever uses it, and changes nothing: every page is read. None where there
+    /// is no database.
+    ///
+    /// # Errors
+    ///
+    /// `fatal` with what is damaged and how to recover; `invalid-input`, where the file is another program's or a later
+    /// release's; and what reading can fail with.
+    pub async fn check(data_dir: &Path) -> Result<Option<DatabaseHealth>> {
+        let path = data_dir.join(DATABASE);
+        let look = move || DatabaseHealth::of(&path, BUSY_TIMEOUT);
+        match tokio::task::spawn_blocking(look).await {
+            Ok(looked) => looked,
+            Err(error) => Err(Error::fatal(format!("the database could not be looked at: {error}"))),
+        }
     }
 
     async fn row(&self, id: JobId) -> Result<JobRow> {

@@ -18,7 +18,7 @@ const STEPS: [&str; 3] = [
 ];
 
 /// The version that the last step leads to.
-const LATEST: usize = STEPS.len();
+pub(super) const LATEST: usize = STEPS.len();
 
 /// How many steps the database has behind it.
 ///

@@ -2,6 +2,7 @@
 //!
 //! Everything here blocks: async callers use `spawn_blocking`. Several processes may use one file at the same time.
 
+mod check;
 mod configurations;
 mod events;
 mod fault;
@@ -22,6 +23,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::{Error, Result};
+pub use check::DatabaseHealth;
 pub(crate) use configurations::{Configurations, StoredConfiguration};
 pub(crate) use events::{About, EventQuery, Events, StoredEvent};
 pub(crate) use fault::Fault;
@@ -34,7 +36,7 @@ use readers::Readers;
 pub use sequences::{SequenceMode, SequenceState};
 
 /// How long one statement waits for other processes before it fails as `transient`.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database of a data folder. Cheap to clone.
 ///
