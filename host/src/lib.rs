@@ -80,9 +80,10 @@ pub use policy::{
     LimitOverrides, Limits, NetworkGrant, QueueOptions, Retention, Scheme, SocketGrant, SocketProtocol,
 };
 pub use queue::{
-    Attempt, Block, Cause, EventFilter, Failure, Holder, Interrupted, Job, JobEvent, JobFilter, JobId,
-    JobState, NewJob, NewSequence, Notice, Queue, QueueBuilder, QueueEvent, QueueEvents, QueueStats, Retry,
-    Runs, Sequence, SequenceId, SequenceMode, SequenceState, Since, Step, Stop, Tidied,
+    Attempt, Block, Cause, Demand, EventFilter, Failure, Figures, Footprint, Holder, Holding, Interrupted,
+    Job, JobEvent, JobFilter, JobId, JobState, Machine, NewJob, NewSequence, Notice, Queue, QueueBuilder,
+    QueueEvent, QueueEvents, QueueStats, Retry, Runs, Sequence, SequenceId, SequenceMode, SequenceState,
+    Since, Space, Step, Stop, Tidied,
 };
 pub use release::Release;
 pub use settings::{Origin, PluginSettings, PluginSource, Settings, SettingsBuilder};

@@ -3,18 +3,20 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast};
 
 use super::blobs::Blobs;
 use super::holder::Hold;
+use super::machine::{Live, Machine};
 use super::runs::Runs;
 use super::schedule::{Bounds, Schedule};
 use super::{Handle, Inner, Queue, dispatch, recover, retain};
 use crate::error::{Error, Result};
 use crate::file::{Access, create_dir};
 use crate::manager::Manager;
-use crate::policy::{Backtraces, QueueOptions, Retention};
+use crate::policy::{Admission, Backtraces, QueueOptions, Retention};
 use crate::store::{Database, Writer};
 
 /// Groups of events that a subscriber may lag behind before it reads from the store.
@@ -39,19 +41,26 @@ pub(super) const DATABASE: &str = "cjm.db";
 /// # Ok(queue)
 /// # }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "nothing is opened before `open`"]
 pub struct QueueBuilder {
     data_dir: PathBuf,
     /// One that is open already.
     database: Option<Database>,
     options: QueueOptions,
+    machine: Arc<dyn Machine>,
     paused: bool,
 }
 
 impl QueueBuilder {
     pub(super) fn new(data_dir: PathBuf) -> Self {
-        Self { data_dir, database: None, options: QueueOptions::default(), paused: false }
+        Self {
+            data_dir,
+            database: None,
+            options: QueueOptions::default(),
+            machine: Arc::new(Live::default()),
+            paused: false,
+        }
     }
 
     /// In the manager's data folder, with the options of its settings and on its database.
@@ -79,6 +88,39 @@ impl QueueBuilder {
     /// How many jobs of a lane run at once, at least 1. Default, of each lane: 1.
     pub fn lane(mut self, lane: impl Into<String>, jobs: usize) -> Self {
         self.options.lanes.insert(lane.into(), jobs.max(1));
+        self
+    }
+
+    /// What becomes of a job for which there is not enough memory, or memory of a GPU, when it is its turn. Default:
+    /// [`Admission::Queue`].
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.options.admission = admission;
+        self
+    }
+
+    /// How long such a job waits, with [`Admission::Queue`], before it fails. Default: as long as it takes.
+    pub fn admission_timeout(mut self, limit: Duration) -> Self {
+        self.options.admission_timeout = Some(limit);
+        self
+    }
+
+    /// How much memory jobs that run, and instances that are loaded, may take up together, in bytes. Default: what the
+    /// machine has.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.options.memory = Some(bytes);
+        self
+    }
+
+    /// The same of the memory of all GPUs together.
+    pub fn gpu_memory(mut self, bytes: u64) -> Self {
+        self.options.gpu_memory = Some(bytes);
+        self
+    }
+
+    /// What tells how much memory there is. Default: the operating system, and the library of the GPUs' driver (NVML)
+    /// where there is one.
+    pub fn machine(mut self, machine: impl Machine) -> Self {
+        self.machine = Arc::new(machine);
         self
     }
 
@@ -115,7 +157,7 @@ impl QueueBuilder {
     /// cannot be used, or belongs to a later release. `fatal`, where the database is damaged. `resource-exhausted`,
     /// where the disk is full.
     pub async fn open(self, runner: impl Runs) -> Result<Queue> {
-        let Self { data_dir, database, options, paused } = self;
+        let Self { data_dir, database, options, machine, paused } = self;
         let opened = tokio::task::spawn_blocking(move || -> Result<_> {
             create_dir(&data_dir, Access::Shared)
                 .map_err(|error| Error::io("make the data folder", &data_dir, &error))?;
@@ -156,10 +198,21 @@ impl QueueBuilder {
             last_event,
             options,
             hold: Mutex::new(Some(hold)),
+            machine,
         });
         recover::run(&inner).await?;
         tokio::spawn(dispatch::run(inner.clone()));
         tokio::spawn(retain::run(Arc::downgrade(&inner)));
         Ok(Queue { handle: Arc::new(Handle { inner }) })
+    }
+}
+
+impl std::fmt::Debug for QueueBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QueueBuilder")
+            .field("data_dir", &self.data_dir)
+            .field("options", &self.options)
+            .field("paused", &self.paused)
+            .finish_non_exhaustive()
     }
 }

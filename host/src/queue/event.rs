@@ -5,9 +5,10 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::demand::Demand;
 use super::id::{JobId, SequenceId};
 use super::time::{self, rfc3339};
-use crate::error::{Error, Result};
+use crate::error::{Error, ResourceKind, Result};
 use crate::event::{EventKind, as_str};
 use crate::store::{JobState, SequenceState, StoredEvent};
 
@@ -83,6 +84,15 @@ pub enum JobEvent {
         /// How.
         state: SequenceState,
     },
+    /// An instance on which nothing ran gave back what it took up, so that the job gets it.
+    Evicted {
+        /// The instance that gave it back; its next job gets it again.
+        from: String,
+        /// What it gave back.
+        freed: Demand,
+    },
+    /// The job's instance is made anew before the next attempt, since the last one ran out of memory.
+    Reloaded,
     /// What an attempt tells: progress, usage, logs, phases of a cancellation.
     #[serde(untagged)]
     Told(EventKind),
@@ -107,12 +117,14 @@ pub enum Cause {
     Requested,
     /// Its deadline passed while it waited.
     Deadline,
+    /// What it needs of the machine is not there, or not within the time that it may wait for that.
+    Refused,
     /// What is stored of it cannot be read.
     Damaged,
 }
 
 /// What a job that could run waits for: a rung of the ladder of admission.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "rung")]
 #[non_exhaustive]
 pub enum Block {
@@ -136,7 +148,17 @@ pub enum Block {
         /// How many may run at once.
         limit: usize,
     },
-    /// An older job waits for the same lane or instance, and would never get it if others always went first.
+    /// What it takes up is not free.
+    Resources {
+        /// Memory, or memory of a GPU.
+        kind: ResourceKind,
+        /// How much it needs beyond what its instance holds already, in bytes.
+        needed: u64,
+        /// How much was free when it was last looked, in bytes.
+        available: u64,
+    },
+    /// An older job waits for the same lane, instance or kind of resource, and would never get it if others always went
+    /// first.
     Older,
 }
 
@@ -197,6 +219,14 @@ mod tests {
             (JobEvent::Advanced { step: 1, steps: 3 }, "advanced"),
             (JobEvent::SequenceStarted { steps: 3, cause: Cause::Submitted }, "sequence-started"),
             (JobEvent::SequenceEnded { state: SequenceState::Cancelled }, "sequence-ended"),
+            (
+                JobEvent::Blocked {
+                    reason: Block::Resources { kind: ResourceKind::GpuMemory, needed: 2, available: 1 },
+                },
+                "blocked",
+            ),
+            (JobEvent::Evicted { from: "i".into(), freed: Demand::NONE }, "evicted"),
+            (JobEvent::Reloaded, "reloaded"),
             (JobEvent::Told(EventKind::Log(record)), "log"),
             (
                 JobEvent::Told(EventKind::Progress(Progress { fraction: None, message: "m".into() })),

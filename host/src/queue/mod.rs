@@ -5,12 +5,15 @@ mod blobs;
 mod builder;
 mod change;
 mod close;
+#[allow(dead_code)]
+mod demand;
 mod dispatch;
 mod event;
 mod holder;
 mod id;
 mod job;
 mod look;
+mod machine;
 mod new_job;
 mod outcome;
 mod plugins;
@@ -18,6 +21,7 @@ mod recover;
 mod report;
 mod retain;
 mod retry;
+#[allow(dead_code)]
 mod runs;
 mod schedule;
 mod sequence;
@@ -40,11 +44,13 @@ pub use crate::store::{JobState, SequenceMode, SequenceState};
 use crate::store::{StoredEvent, Writer};
 use blobs::Blobs;
 pub use builder::QueueBuilder;
+pub use demand::{Demand, Footprint, Holding};
 pub use event::{Block, Cause, JobEvent, QueueEvent};
 use holder::Hold;
 pub use holder::Holder;
 pub use id::{JobId, SequenceId};
 pub use job::{Failure, Job, JobFilter, QueueStats};
+pub use machine::{Figures, Machine, Space};
 pub use new_job::{Interrupted, NewJob};
 pub use retain::Tidied;
 pub use retry::Retry;
@@ -86,6 +92,8 @@ struct Inner {
     last_event: Arc<AtomicI64>,
     options: QueueOptions,
     hold: Mutex<Option<Hold>>,
+    #[allow(dead_code)]
+    machine: Arc<dyn Machine>,
 }
 
 impl Queue {

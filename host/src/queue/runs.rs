@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::demand::{Demand, Footprint, Holding};
 use super::id::JobId;
 use super::new_job::NewJob;
 use super::report::Report;
@@ -61,6 +62,31 @@ pub trait Runs: Send + Sync + 'static {
     fn room(&self, instance: &str) -> Result<usize> {
         let _ = instance;
         Ok(usize::MAX)
+    }
+
+    /// What the jobs of this instance are expected to take up. Default: nothing is known.
+    ///
+    /// It is asked often, and must answer at once; unless the queue is [`Admission::Permissive`](crate::Admission).
+    fn footprint(&self, instance: &str) -> Footprint {
+        let _ = instance;
+        Footprint::default()
+    }
+
+    /// What all instances that are loaded take up now. Asked at most a few times a second, and only where
+    /// [`footprint`](Self::footprint) knows something of a job that waits. Default: nothing is loaded.
+    fn holdings(&self) -> Vec<Holding> {
+        Vec::new()
+    }
+
+    /// Has an instance give back what it takes up, if nothing runs in it; its next job gets it again. Tells how much that
+    /// was: nothing where something runs in it. Default: nothing can be given back.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not give it back.
+    fn evict(&self, instance: &str) -> impl Future<Output = Result<Demand>> + Send {
+        let _ = instance;
+        async { Ok(Demand::NONE) }
     }
 
     /// Makes one attempt.
@@ -193,6 +219,9 @@ pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub(super) trait Runner: Send + Sync {
     fn check<'a>(&'a self, job: &'a NewJob) -> BoxFuture<'a, Result<()>>;
     fn room(&self, instance: &str) -> Result<usize>;
+    fn footprint(&self, instance: &str) -> Footprint;
+    fn holdings(&self) -> Vec<Holding>;
+    fn evict<'a>(&'a self, instance: &'a str) -> BoxFuture<'a, Result<Demand>>;
     fn run(&self, attempt: Attempt, input: Value) -> BoxFuture<'_, Result<Value>>;
 }
 
@@ -203,6 +232,18 @@ impl<R: Runs> Runner for R {
 
     fn room(&self, instance: &str) -> Result<usize> {
         Runs::room(self, instance)
+    }
+
+    fn footprint(&self, instance: &str) -> Footprint {
+        Runs::footprint(self, instance)
+    }
+
+    fn holdings(&self) -> Vec<Holding> {
+        Runs::holdings(self)
+    }
+
+    fn evict<'a>(&'a self, instance: &'a str) -> BoxFuture<'a, Result<Demand>> {
+        Box::pin(Runs::evict(self, instance))
     }
 
     fn run(&self, attempt: Attempt, input: Value) -> BoxFuture<'_, Result<Value>> {
