@@ -33,6 +33,7 @@ export const plugin = {
           }),
           outputSchema: schema({ type: "array", items: { type: "string" } }),
           streams: false,
+          idempotent: true,
         },
       ],
       instance: "exclusive",

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use cjm_host::{
-    Block, CancelPhase, Category, EventKind, Job, JobEvent, JobId, JobState, Manager, NewJob, Queue,
+    Block, CancelPhase, Category, EventKind, Interrupted, Job, JobEvent, JobId, JobState, Manager, NewJob,
+    Queue,
 };
 use cjm_tests::{Project, guest};
 use serde_json::json;
@@ -16,7 +17,7 @@ async fn opened(guests: &[&str]) -> (Project, Manager, Queue) {
         project.drop_in(&guest(name));
     }
     let manager = project.manager().await;
-    let queue = Queue::builder(manager.settings().data_dir()).open(manager.clone()).await.unwrap();
+    let queue = Queue::open(manager.clone()).await.unwrap();
     (project, manager, queue)
 }
 
@@ -54,6 +55,23 @@ async fn what_the_plugin_would_refuse_is_not_accepted() {
         assert!(error.to_string().contains(says), "{error}");
     }
     assert_eq!(queue.stats().await.unwrap().last_event, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whether_an_interrupted_job_runs_again_is_for_its_plugin_to_say_and_then_for_the_job() {
+    let (_project, _manager, queue) = opened(&["calculator", "misbehave"]).await;
+    queue.pause();
+    let sum = NewJob::new("calculator", "add", json!({ "a": 1, "b": 2 }));
+    let other = NewJob::new("misbehave", "echo", json!(null));
+    for (job, expected) in [
+        (sum.clone(), Interrupted::Retry),
+        (sum.interrupted(Interrupted::Fail), Interrupted::Fail),
+        (other.clone(), Interrupted::Fail),
+        (other.interrupted(Interrupted::Retry), Interrupted::Retry),
+    ] {
+        let id = queue.submit(job).await.unwrap();
+        assert_eq!(queue.get(id).await.unwrap().interrupted, expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,9 @@
 //! One method, understood as an action.
 
 use syn::spanned::Spanned;
-use syn::{Attribute, Error, Expr, ExprLit, FnArg, Ident, ImplItemFn, Lit, LitStr, Meta, Result, Type};
+use syn::{
+    Attribute, Error, Expr, ExprLit, FnArg, Ident, ImplItemFn, Lit, LitBool, LitStr, Meta, Result, Type,
+};
 
 use crate::signature::{Parameter, Return};
 
@@ -9,6 +11,7 @@ pub(crate) struct Action {
     pub(crate) method: Ident,
     pub(crate) name: LitStr,
     pub(crate) description: String,
+    pub(crate) idempotent: bool,
     /// In the order in which the method takes them.
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) is_async: bool,
@@ -53,6 +56,7 @@ impl Action {
                 signature.ident.span(),
             ),
             description: String::new(),
+            idempotent: true,
             parameters,
             is_async,
             gives,
@@ -84,8 +88,11 @@ impl Action {
                     self.name = meta.value()?.parse()?;
                 } else if meta.path.is_ident("description") {
                     self.description = meta.value()?.parse::<LitStr>()?.value();
+                } else if meta.path.is_ident("idempotent") {
+                    self.idempotent = meta.value()?.parse::<LitBool>()?.value();
                 } else {
-                    return Err(meta.error("expected `name = \"…\"` or `description = \"…\"`"));
+                    let expected = "expected `name = \"…\"`, `description = \"…\"` or `idempotent = false`";
+                    return Err(meta.error(expected));
                 }
                 Ok(())
             })?;

@@ -120,7 +120,8 @@ pub(crate) fn plugin(plugin: &Type, actions: &[Action]) -> TokenStream {
 }
 
 fn describe(action: &Action) -> TokenStream {
-    let (name, description, streams) = (&action.name, &action.description, action.streams());
+    let (name, description) = (&action.name, &action.description);
+    let (streams, idempotent) = (action.streams(), action.idempotent);
     let input = match action.input() {
         Some(ty) => quote_spanned!(ty.span()=> runtime::input_schema::<#ty>()),
         None => quote!(runtime::no_input_schema()),
@@ -137,6 +138,7 @@ fn describe(action: &Action) -> TokenStream {
             input_schema: #input,
             output_schema: #output,
             streams: #streams,
+            idempotent: #idempotent,
         }
     }
 }

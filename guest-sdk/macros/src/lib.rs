@@ -27,7 +27,8 @@ use syn::parse_macro_input;
 /// - The error may be any type that is `Into<cjm_guest::Error>`.
 ///
 /// The action's name is the method's, and its description the doc comment. `#[action(name = "…", description = "…")]` on
-/// the method sets others.
+/// the method sets others. `#[action(idempotent = false)]` marks one that must not happen twice: a job that ran when its
+/// host ended fails then, where it would be run again otherwise.
 ///
 /// Where no action is `async` or returns a `Stream`, the component exports a synchronous function, which hosts call several
 /// times faster: leave `async` away where nothing is awaited.

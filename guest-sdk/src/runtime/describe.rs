@@ -58,6 +58,8 @@ pub struct Action {
     pub output_schema: Option<String>,
     /// True where results come one by one.
     pub streams: bool,
+    /// True where running it again, after a run that was cut short, does no harm.
+    pub idempotent: bool,
 }
 
 /// The whole description. Only made when a host asks, never for a call.

@@ -85,6 +85,7 @@ macro_rules! convert_description {
                             input_schema: action.input_schema,
                             output_schema: action.output_schema,
                             streams: action.streams,
+                            idempotent: action.idempotent,
                         })
                         .collect(),
                     instance: match description.instance {

@@ -100,6 +100,7 @@ pub(super) fn description(description: exported::Description) -> DescriptionData
                 input_schema: action.input_schema,
                 output_schema: action.output_schema,
                 streams: action.streams,
+                idempotent: action.idempotent,
             })
             .collect(),
         instance: match description.instance {

@@ -155,7 +155,7 @@ impl Job {
             attempt: row.attempt,
             interruptions: row.interruptions,
             retry: options.retry,
-            interrupted: options.interrupted,
+            interrupted: options.interrupted.unwrap_or_default(),
             timeout: options.timeout_ms.map(Duration::from_millis),
             cancel_requested: row.cancel_requested,
             submitted_at: from_millis(row.submitted_at),

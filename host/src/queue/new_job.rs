@@ -57,8 +57,8 @@ pub(super) struct Options {
     pub(super) timeout_ms: Option<u64>,
     #[serde(default)]
     pub(super) retry: Retry,
-    #[serde(default)]
-    pub(super) interrupted: Interrupted,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) interrupted: Option<Interrupted>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) drop_result: bool,
 }
@@ -122,10 +122,16 @@ impl NewJob {
         self
     }
 
-    /// What becomes of the job if the process ends while it runs.
+    /// What becomes of the job if the process ends while it runs. Default: what its runner says; of a plugin's action
+    /// that is idempotent, it is run again, and of another it fails.
     pub fn interrupted(mut self, interrupted: Interrupted) -> Self {
-        self.options.interrupted = interrupted;
+        self.options.interrupted = Some(interrupted);
         self
+    }
+
+    /// The same, where nothing was said of it yet.
+    pub fn interrupted_or(&mut self, interrupted: Interrupted) {
+        self.options.interrupted.get_or_insert(interrupted);
     }
 
     /// Of several submissions to one instance with the same key, only the first is a job; the others get its id. The

@@ -1,6 +1,6 @@
 //! Running jobs with the instances of a manager.
 
-use super::new_job::NewJob;
+use super::new_job::{Interrupted, NewJob};
 use super::runs::{Attempt, Runs, Stop};
 use crate::catalog::InstanceMode;
 use crate::error::{Error, ResourceKind, Result};
@@ -12,13 +12,15 @@ use crate::value::Value;
 /// A job runs on the manager's instance of its id, which is loaded where it is not. An instance that is switched off
 /// keeps its jobs waiting.
 impl Runs for Manager {
-    /// Holds the input against the size that is allowed and the action's schema; loads the instance for that.
-    async fn check(&self, job: &NewJob) -> Result<()> {
+    /// Holds the input against the size that is allowed and the action's schema; loads the instance for that. A job of an
+    /// action that is not idempotent fails where its process ends while it runs, unless it says otherwise.
+    async fn check(&self, job: &mut NewJob) -> Result<()> {
         let plugin = instance(self, job.instance()).await?.plugin()?;
         let description = plugin.description();
         let Some(action) = description.action(job.action()) else {
             return Err(description.unknown_action(job.action()));
         };
+        job.interrupted_or(if action.idempotent { Interrupted::Retry } else { Interrupted::Fail });
         let (size, limit) = (job.input().len() as u64, plugin.limits().input_bytes);
         if size > limit {
             let message = format!(

@@ -54,7 +54,7 @@ pub(super) fn interrupted(batch: &mut Batch<'_>, row: &JobRow, limit: u32) -> Re
     let error = match options(row) {
         _ if row.cancel_requested => Some(Error::Cancelled { what: what(), forced: true }),
         Err(error) => Some(error),
-        Ok(options) if options.interrupted == Interrupted::Fail => Some(Error::fatal(format!(
+        Ok(options) if options.interrupted == Some(Interrupted::Fail) => Some(Error::fatal(format!(
             "{} was interrupted when its process ended, and is not to be run twice; look what it did, and submit it \
              again",
             what()

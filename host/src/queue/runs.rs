@@ -42,12 +42,13 @@ use crate::value::Value;
 /// # }
 /// ```
 pub trait Runs: Send + Sync + 'static {
-    /// Holds a job against what is known of its instance and action, before it is accepted. Default: takes everything.
+    /// Holds a job against what is known of its instance and action, before it is accepted, and may fill in what was left
+    /// open. Default: takes everything.
     ///
     /// # Errors
     ///
     /// Why the job cannot be accepted; [`submit`](crate::Queue::submit) fails with it.
-    fn check(&self, job: &NewJob) -> impl Future<Output = Result<()>> + Send {
+    fn check(&self, job: &mut NewJob) -> impl Future<Output = Result<()>> + Send {
         let _ = job;
         async { Ok(()) }
     }
@@ -217,7 +218,7 @@ pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// [`Runs`] behind a pointer.
 pub(super) trait Runner: Send + Sync {
-    fn check<'a>(&'a self, job: &'a NewJob) -> BoxFuture<'a, Result<()>>;
+    fn check<'a>(&'a self, job: &'a mut NewJob) -> BoxFuture<'a, Result<()>>;
     fn room(&self, instance: &str) -> Result<usize>;
     fn footprint(&self, instance: &str) -> Footprint;
     fn holdings(&self) -> Vec<Holding>;
@@ -226,7 +227,7 @@ pub(super) trait Runner: Send + Sync {
 }
 
 impl<R: Runs> Runner for R {
-    fn check<'a>(&'a self, job: &'a NewJob) -> BoxFuture<'a, Result<()>> {
+    fn check<'a>(&'a self, job: &'a mut NewJob) -> BoxFuture<'a, Result<()>> {
         Box::pin(Runs::check(self, job))
     }
 

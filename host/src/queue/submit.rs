@@ -27,11 +27,11 @@ impl Queue {
     /// # Cancellation
     ///
     /// Dropping the future may leave the job accepted. An idempotency key lets it be submitted again.
-    pub async fn submit(&self, job: NewJob) -> Result<JobId> {
+    pub async fn submit(&self, mut job: NewJob) -> Result<JobId> {
         let inner = self.inner();
         job.validate()?;
         inner.open()?;
-        inner.runner.check(&job).await?;
+        inner.runner.check(&mut job).await?;
         let id = JobId::new();
         let idempotency = job.idempotency_key.as_ref().map(|key| (key.clone(), hash(&job)));
         let NewJob { instance, action, input, priority, lane, labels, options, not_before, deadline, .. } =

@@ -70,6 +70,7 @@ impl Faults {
             input_schema,
             output_schema,
             streams: data.streams,
+            idempotent: data.idempotent,
         }
     }
 

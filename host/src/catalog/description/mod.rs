@@ -59,6 +59,7 @@ pub(crate) struct ActionData {
     pub(crate) input_schema: Option<String>,
     pub(crate) output_schema: Option<String>,
     pub(crate) streams: bool,
+    pub(crate) idempotent: bool,
 }
 
 /// What a plugin is, by its own account: well-formed, with unique actions and schemas that compile.
@@ -124,6 +125,8 @@ pub struct Action {
     pub output_schema: Option<Schema>,
     /// True where results come one by one.
     pub streams: bool,
+    /// True where running it again, after a run that was cut short, does no harm.
+    pub idempotent: bool,
 }
 
 impl Description {

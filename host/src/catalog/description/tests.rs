@@ -9,6 +9,7 @@ fn action(name: &str, input_schema: Option<&str>) -> ActionData {
         input_schema: input_schema.map(str::to_owned),
         output_schema: None,
         streams: false,
+        idempotent: true,
     }
 }
 
@@ -49,8 +50,9 @@ fn shows_schemas_as_json() {
                     "description": "Adds.",
                     "input-schema": { "type": "object", "required": ["a", "b"] },
                     "streams": false,
+                    "idempotent": true,
                 },
-                { "name": "divide", "description": "Adds.", "streams": false },
+                { "name": "divide", "description": "Adds.", "streams": false, "idempotent": true },
             ],
             "instance": "fresh",
         })

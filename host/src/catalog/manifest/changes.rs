@@ -49,7 +49,7 @@ pub struct Changes {
     /// How calls share an instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance: Option<Change<InstanceMode>>,
-    /// Actions; one is changed when its schemas are, or whether it streams.
+    /// Actions; one is changed when its schemas are, or whether it streams or is idempotent.
     #[serde(skip_serializing_if = "Differences::is_empty")]
     pub actions: Differences,
     /// The digest of the configuration's schema, as drift is told by.
@@ -128,8 +128,9 @@ impl Changes {
 fn actions(manifest: &Manifest) -> BTreeMap<String, Value> {
     let kept = |schema: &Option<Value>| schema.clone().unwrap_or(Value::Bool(true));
     let actions = manifest.code.actions.iter().map(|action| {
-        let value = [kept(&action.input_schema), kept(&action.output_schema), action.streams.into()];
-        (action.name.clone(), Value::from(value.to_vec()))
+        let schemas = [kept(&action.input_schema), kept(&action.output_schema)];
+        let value = [schemas.as_slice(), &[action.streams.into(), action.idempotent.into()]].concat();
+        (action.name.clone(), Value::from(value))
     });
     actions.collect()
 }

@@ -138,6 +138,13 @@ pub struct ActionRecord {
     /// True where results come one by one.
     #[serde(default)]
     pub streams: bool,
+    /// True where running it again, after a run that was cut short, does no harm.
+    #[serde(default = "yes")]
+    pub idempotent: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// What a plugin needs of the machine.
@@ -246,6 +253,7 @@ impl ActionRecord {
             input_schema: json(&action.input_schema),
             output_schema: json(&action.output_schema),
             streams: action.streams,
+            idempotent: action.idempotent,
         }
     }
 }

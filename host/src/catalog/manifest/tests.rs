@@ -41,6 +41,7 @@ fn data() -> DescriptionData {
             input_schema: Some(r#"{"type":"object"}"#.into()),
             output_schema: None,
             streams: true,
+            idempotent: true,
         }],
         instance: InstanceMode::Exclusive,
     }
@@ -104,6 +105,7 @@ fn has_a_stable_structure() {
                     "description": "Transcribes.",
                     "input-schema": { "type": "object" },
                     "streams": true,
+                    "idempotent": true,
                 }],
                 "roles": ["acme:speech/transcriber", "cjm:plugin/plugin"],
                 "capabilities": { "job": ["cjm:plugin/job@0.1.0"], "network": ["wasi:http/types@0.2.6"] },

@@ -42,7 +42,7 @@ pub(super) fn log(message: &str) -> EventKind {
 }
 
 impl Runs for Script {
-    async fn check(&self, job: &NewJob) -> Result<()> {
+    async fn check(&self, job: &mut NewJob) -> Result<()> {
         match job.action() {
             "unknown" => Err(Error::invalid("there is no action `unknown`")),
             _ => Ok(()),

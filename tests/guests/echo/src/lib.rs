@@ -28,6 +28,7 @@ impl Guest for Echo {
             input_schema: None,
             output_schema: None,
             streams: false,
+            idempotent: true,
         };
         Description {
             name: "echo".into(),

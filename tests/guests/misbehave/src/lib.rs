@@ -36,6 +36,8 @@ impl plugin::Guest for Misbehave {
             input_schema: None,
             output_schema: None,
             streams,
+            // Who knows what it did before it was cut short?
+            idempotent: false,
         };
         let plain = ways::NAMES.iter().map(|name| action(name, false));
         let streams = streams::NAMES.iter().map(|name| action(name, true));

@@ -48,6 +48,7 @@ impl Guest for Numbered {
                 input_schema: None,
                 output_schema: None,
                 streams: false,
+                idempotent: true,
             }],
             instance: InstanceMode::Exclusive,
         }
