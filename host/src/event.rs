@@ -184,6 +184,14 @@ impl EventBus {
     }
 }
 
+/// Where the events of a whole host go.
+#[derive(Debug, Default)]
+pub(crate) struct HostBus {
+    pub(crate) all: EventBus,
+    /// Those outside of jobs once more, so that no flood of a job's can drown them.
+    pub(crate) outside: EventBus,
+}
+
 /// A stream of events, from the moment of subscribing on.
 ///
 /// The host never waits for a subscriber: one that falls behind by more than 1,024 events is told with

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use cjm_host::{
-    Block, CancelPhase, Category, EventKind, Interrupted, Job, JobEvent, JobId, JobState, Manager, NewJob,
-    Queue,
+    Block, CancelPhase, Category, EventFilter, EventKind, Interrupted, Job, JobEvent, JobId, JobState,
+    Manager, NewJob, Notice, Queue, Since,
 };
 use cjm_tests::{Project, guest};
 use serde_json::json;
@@ -54,7 +54,7 @@ async fn what_the_plugin_would_refuse_is_not_accepted() {
         assert_eq!(error.category(), category, "{error}");
         assert!(error.to_string().contains(says), "{error}");
     }
-    assert_eq!(queue.stats().await.unwrap().last_event, 0);
+    assert!(queue.stats().await.unwrap().jobs.values().all(|count| *count == 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -72,6 +72,23 @@ async fn whether_an_interrupted_job_runs_again_is_for_its_plugin_to_say_and_then
         let id = queue.submit(job).await.unwrap();
         assert_eq!(queue.get(id).await.unwrap().interrupted, expected);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happens_to_instances_outside_of_jobs_is_told_among_the_events() {
+    let (_project, manager, queue) = opened(&["calculator"]).await;
+    manager.load("calculator").await.unwrap();
+    manager.unload("calculator").await.unwrap();
+    let mut events = queue.subscribe(EventFilter::default().instance("calculator"), Since::Sequence(1));
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        if let Notice::Event(event) = events.next().await.unwrap().unwrap() {
+            assert_eq!(event.job, None);
+            told.push(event.kind);
+        }
+    }
+    assert!(matches!(told[0], JobEvent::Told(EventKind::Loaded { .. })), "{told:?}");
+    assert!(matches!(told[1], JobEvent::Told(EventKind::Unloaded)), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

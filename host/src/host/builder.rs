@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::{Host, Inner};
 use crate::engine::{EngineOptions, Engines};
 use crate::error::Result;
-use crate::event::EventBus;
+use crate::event::HostBus;
 use crate::instance::Linkers;
 use crate::policy::Limits;
 
@@ -50,7 +50,7 @@ impl HostBuilder {
                 engines: Engines::new(self.engine, self.cache_dir.as_deref())?,
                 linkers: Linkers::new(),
                 limits: self.limits,
-                events: Arc::new(EventBus::default()),
+                events: Arc::new(HostBus::default()),
                 loaded: Mutex::new(HashMap::new()),
                 retired: Mutex::default(),
                 prepared: Mutex::new(HashMap::new()),

@@ -31,7 +31,7 @@ pub use running::{Canceller, Running};
 use crate::catalog::Digest;
 use crate::engine::Engines;
 use crate::error::{Error, Result};
-use crate::event::{Event, EventBus, EventKind, Subscription};
+use crate::event::{Event, EventKind, HostBus, Subscription};
 use crate::instance::Linkers;
 use crate::policy::Limits;
 use plugin::Loaded;
@@ -62,7 +62,7 @@ struct Inner {
     engines: Engines,
     linkers: Linkers,
     limits: Limits,
-    events: Arc<EventBus>,
+    events: Arc<HostBus>,
     /// By id. An entry whose value is gone belongs to a plugin whose last handle was dropped.
     loaded: Mutex<HashMap<Arc<str>, Weak<Loaded>>>,
     /// Plugins that others took the place of, until their calls have ended.
@@ -113,15 +113,19 @@ impl Host {
 
     /// What happens from now on in all plugins of this host.
     pub fn events(&self) -> Subscription {
-        self.inner.events.subscribe()
+        self.inner.events.all.subscribe()
     }
 
     /// Tells what happened outside of any call; `instance` is empty where it happened to none.
     pub(crate) fn tell(&self, instance: &str, kind: EventKind) {
-        let events = &self.inner.events;
-        if events.is_watched() {
-            events.send(Event { instance: instance.into(), job: "".into(), kind });
-        }
+        let event = Event { instance: instance.into(), job: "".into(), kind };
+        self.inner.events.outside.send(event.clone());
+        self.inner.events.all.send(event);
+    }
+
+    /// What happens from now on outside of calls.
+    pub(crate) fn events_outside(&self) -> Subscription {
+        self.inner.events.outside.subscribe()
     }
 
     /// The limits that instances have unless they are loaded with others.

@@ -12,7 +12,7 @@ use super::holder::Hold;
 use super::machine::{Live, Machine};
 use super::runs::Runs;
 use super::schedule::{Bounds, Schedule};
-use super::{Handle, Inner, Queue, dispatch, recover, retain};
+use super::{Handle, Inner, Queue, dispatch, outside, recover, retain};
 use crate::error::{Error, Result};
 use crate::file::{Access, create_dir};
 use crate::manager::Manager;
@@ -202,6 +202,9 @@ impl QueueBuilder {
         });
         recover::run(&inner).await?;
         tokio::spawn(dispatch::run(inner.clone()));
+        if let Some(events) = inner.runner.events() {
+            tokio::spawn(outside::run(Arc::downgrade(&inner), events));
+        }
         tokio::spawn(retain::run(Arc::downgrade(&inner)));
         Ok(Queue { handle: Arc::new(Handle { inner }) })
     }

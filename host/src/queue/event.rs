@@ -93,7 +93,8 @@ pub enum JobEvent {
     },
     /// The job's instance is made anew before the next attempt, since the last one ran out of memory.
     Reloaded,
-    /// What an attempt tells: progress, usage, logs, phases of a cancellation.
+    /// What an attempt tells: progress, usage, logs, phases of a cancellation. Without a job, what happened to an instance:
+    /// it was loaded, unloaded or replaced, was refused something, or drifted.
     #[serde(untagged)]
     Told(EventKind),
 }

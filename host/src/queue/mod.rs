@@ -16,6 +16,7 @@ mod look;
 mod machine;
 mod new_job;
 mod outcome;
+mod outside;
 mod plugins;
 mod recover;
 mod report;

@@ -48,6 +48,10 @@ impl Runs for Manager {
         })
     }
 
+    fn events(&self) -> Option<Subscription> {
+        Some(self.host().events_outside())
+    }
+
     async fn run(&self, attempt: Attempt, input: Value) -> Result<Value> {
         let instance = instance(self, attempt.instance()).await?;
         let mut call =

@@ -11,7 +11,7 @@ use super::id::JobId;
 use super::new_job::NewJob;
 use super::report::Report;
 use crate::error::Result;
-use crate::event::EventKind;
+use crate::event::{EventKind, Subscription};
 use crate::store::About;
 use crate::value::Value;
 
@@ -88,6 +88,12 @@ pub trait Runs: Send + Sync + 'static {
     fn evict(&self, instance: &str) -> impl Future<Output = Result<Demand>> + Send {
         let _ = instance;
         async { Ok(Demand::NONE) }
+    }
+
+    /// What happens outside of jobs, and is to be stored among the queue's events. Taken once, when the queue is opened.
+    /// Each of them also has the queue look again whether jobs can be started. Default: nothing.
+    fn events(&self) -> Option<Subscription> {
+        None
     }
 
     /// Makes one attempt.
@@ -223,6 +229,7 @@ pub(super) trait Runner: Send + Sync {
     fn footprint(&self, instance: &str) -> Footprint;
     fn holdings(&self) -> Vec<Holding>;
     fn evict<'a>(&'a self, instance: &'a str) -> BoxFuture<'a, Result<Demand>>;
+    fn events(&self) -> Option<Subscription>;
     fn run(&self, attempt: Attempt, input: Value) -> BoxFuture<'_, Result<Value>>;
 }
 
@@ -245,6 +252,10 @@ impl<R: Runs> Runner for R {
 
     fn evict<'a>(&'a self, instance: &'a str) -> BoxFuture<'a, Result<Demand>> {
         Box::pin(Runs::evict(self, instance))
+    }
+
+    fn events(&self) -> Option<Subscription> {
+        Runs::events(self)
     }
 
     fn run(&self, attempt: Attempt, input: Value) -> BoxFuture<'_, Result<Value>> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::capability::log::LogRing;
-use crate::event::{Event, EventBus, EventKind};
+use crate::event::{Event, EventBus, EventKind, HostBus};
 
 /// Where the events of an instance go, beside the watchers of a single job, and where its records are kept. The
 /// versions of a plugin that follow one another under one id share it.
@@ -11,18 +11,18 @@ use crate::event::{Event, EventBus, EventKind};
 pub(crate) struct Sinks {
     pub(crate) instance: Arc<str>,
     pub(crate) plugin: EventBus,
-    pub(crate) host: Arc<EventBus>,
+    pub(crate) host: Arc<HostBus>,
     pub(crate) logs: LogRing,
 }
 
 impl Sinks {
-    pub(crate) fn new(instance: Arc<str>, host: Arc<EventBus>) -> Self {
+    pub(crate) fn new(instance: Arc<str>, host: Arc<HostBus>) -> Self {
         Self { instance, plugin: EventBus::default(), host, logs: LogRing::default() }
     }
 
     /// Tells what happened outside of a job.
     pub(crate) fn emit(&self, kind: impl FnOnce() -> EventKind) {
-        let buses = [&self.plugin, &*self.host];
+        let buses = [&self.plugin, &self.host.all, &self.host.outside];
         if !buses.iter().any(|bus| bus.is_watched()) {
             return;
         }

@@ -270,7 +270,7 @@ impl Job {
     }
 
     fn is_watched(&self) -> bool {
-        self.bus.is_watched() || self.sinks.plugin.is_watched() || self.sinks.host.is_watched()
+        self.bus.is_watched() || self.sinks.plugin.is_watched() || self.sinks.host.all.is_watched()
     }
 
     /// Tells what happened in this job.
@@ -279,7 +279,7 @@ impl Job {
             return;
         }
         let event = Event { instance: self.sinks.instance.clone(), job: self.id().clone(), kind: kind() };
-        for bus in [&self.bus, &self.sinks.plugin, &*self.sinks.host] {
+        for bus in [&self.bus, &self.sinks.plugin, &self.sinks.host.all] {
             if bus.is_watched() {
                 bus.send(event.clone());
             }
