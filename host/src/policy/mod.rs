@@ -15,3 +15,4 @@ pub use grants::{
 pub use jobs::{Admission, Backtraces, QueueOptions, Retention};
 pub use limits::Limits;
 pub use overrides::LimitOverrides;
+pub(crate) use units::amount;

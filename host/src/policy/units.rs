@@ -8,7 +8,7 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserializer, Serializer};
 
 /// An amount of one kind.
-pub(super) trait Unit: Sized {
+pub(crate) trait Unit: Sized {
     const EXPECTED: &'static str;
 
     fn from_number(number: u64) -> Option<Self>;
@@ -104,19 +104,14 @@ fn parse_bytes(text: &str) -> Option<u64> {
 }
 
 /// `#[serde(with = "amount")]`: an amount.
-pub(super) mod amount {
+pub(crate) mod amount {
     use super::*;
 
-    pub(in crate::policy) fn serialize<U: Unit, S: Serializer>(
-        value: &U,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<U: Unit, S: Serializer>(value: &U, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(value.to_number())
     }
 
-    pub(in crate::policy) fn deserialize<'de, U: Unit, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<U, D::Error> {
+    pub(crate) fn deserialize<'de, U: Unit, D: Deserializer<'de>>(deserializer: D) -> Result<U, D::Error> {
         deserializer.deserialize_any(Amount(PhantomData))
     }
 }

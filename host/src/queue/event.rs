@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::demand::Demand;
 use super::id::{JobId, SequenceId};
@@ -13,7 +13,7 @@ use crate::event::{EventKind, as_str};
 use crate::store::{JobState, SequenceState, StoredEvent};
 
 /// Something that happened. It is stored when it is told.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct QueueEvent {
     /// Its number: from 1, without gaps, in the order in which things happened.
@@ -22,15 +22,20 @@ pub struct QueueEvent {
     #[serde(with = "rfc3339")]
     pub at: SystemTime,
     /// The job that it happened to; none where it is not of a job.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobId>,
     /// The instance, the job's where it is of one; empty where it is of none.
-    #[serde(serialize_with = "as_str", skip_serializing_if = "str::is_empty")]
+    #[serde(
+        default,
+        serialize_with = "as_str",
+        deserialize_with = "shared",
+        skip_serializing_if = "str::is_empty"
+    )]
     pub instance: Arc<str>,
     /// The attempt that it belongs to; 0 before the first.
     pub attempt: u32,
     /// The sequence that it happened to, or of which the job is a step.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence_id: Option<SequenceId>,
     /// What happened.
     #[serde(flatten)]
@@ -161,6 +166,10 @@ pub enum Block {
     /// An older job waits for the same lane, instance or kind of resource, and would never get it if others always went
     /// first.
     Older,
+}
+
+fn shared<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<str>, D::Error> {
+    String::deserialize(from).map(Arc::from)
 }
 
 impl QueueEvent {

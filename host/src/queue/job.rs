@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::event::Block;
 use super::id::{JobId, SequenceId};
 use super::new_job::{Interrupted, Options};
 use super::retry::Retry;
-use super::time::{from_millis, millis, rfc3339, to_millis};
+use super::time::{from_millis, length, rfc3339, to_millis};
 use crate::error::{Error, Result};
 use crate::event::Progress;
 use crate::store::{JobQuery, JobRow, JobState};
 
 /// A job as it was when it was looked at.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Job {
@@ -33,22 +33,22 @@ pub struct Job {
     /// The higher goes first.
     pub priority: i32,
     /// The lane that it is in.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lane: Option<String>,
     /// Its labels.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
     /// The key under which it is submitted only once.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// The sequence of which it is a step.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence_id: Option<SequenceId>,
     /// Its place in the sequence, from 0.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<u32>,
     /// Its name in the sequence.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_name: Option<String>,
     /// Attempts that were begun.
     pub attempt: u32,
@@ -59,7 +59,7 @@ pub struct Job {
     /// What becomes of it if the process ends while it runs.
     pub interrupted: Interrupted,
     /// Time that one attempt may take. In milliseconds where it is serialized.
-    #[serde(rename = "timeout-ms", serialize_with = "timeout", skip_serializing_if = "Option::is_none")]
+    #[serde(default, rename = "timeout-ms", with = "length", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Duration>,
     /// Whether somebody cancelled it while it ran.
     pub cancel_requested: bool,
@@ -67,34 +67,30 @@ pub struct Job {
     #[serde(with = "rfc3339")]
     pub submitted_at: SystemTime,
     /// When it may run at the earliest, where it waits for that.
-    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub due_at: Option<SystemTime>,
     /// When it must have ended.
-    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub deadline: Option<SystemTime>,
     /// When its last attempt began.
-    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub started_at: Option<SystemTime>,
     /// When it ended.
-    #[serde(with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<SystemTime>,
     /// How its last attempt failed, where one did.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
     /// How far it has come, where it runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
     /// What it waits for, where it could run and does not.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Block>,
 }
 
-fn timeout<S: Serializer>(timeout: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-    timeout.map(millis).serialize(to)
-}
-
 /// How an attempt failed.
-#[derive(Debug, Clone, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Failure {
@@ -113,11 +109,11 @@ pub struct Failure {
 /// Which jobs are meant. The default means all.
 #[derive(Debug, Clone, Default)]
 pub struct JobFilter {
-    query: JobQuery,
+    pub(super) query: JobQuery,
 }
 
 /// How many jobs there are, and how many events.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct QueueStats {

@@ -35,6 +35,26 @@ const LABELS: usize = 64;
 ///     .lane("gpu");
 /// assert_eq!(job.action(), "transcribe");
 /// ```
+///
+/// # As JSON or TOML
+///
+/// The same, as the local API and files take it; all but `instance` and `action` may be left out, unknown fields are
+/// errors. The input is the value of `input`, which is kept as it was written, or the bytes of a `blob`.
+///
+/// ```
+/// let job: cjm_host::NewJob = serde_json::from_str(
+///     r#"{
+///         "instance": "transcriber", "action": "transcribe", "input": { "file": "/in/a.wav" },
+///         "priority": 10, "timeout": "10m", "retry": { "times": 3, "first": "1s", "longest": "5m" },
+///         "interrupted": "fail", "idempotency-key": "a.wav", "labels": { "customer": "acme" }, "lane": "gpu",
+///         "not-before": "2030-01-31T12:00:00Z", "deadline": "2030-02-01T12:00:00Z", "keep-result": false
+///     }"#,
+/// )?;
+/// let job: cjm_host::NewJob = serde_json::from_str(
+///     r#"{ "instance": "thumbnail", "action": "thumbnail", "blob": { "media-type": "image/png", "base64": "iVBO" } }"#,
+/// )?;
+/// # Ok::<_, serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct NewJob {
     pub(super) instance: String,

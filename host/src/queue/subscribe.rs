@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -28,7 +29,7 @@ pub enum Since {
 /// Which events are told. The default means all.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
-    query: EventQuery,
+    pub(super) query: EventQuery,
 }
 
 impl EventFilter {
@@ -58,11 +59,10 @@ impl EventFilter {
 }
 
 /// What a subscriber is told.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "notice")]
 #[non_exhaustive]
 pub enum Notice {
-    /// Something happened.
-    Event(QueueEvent),
     /// The subscriber is slower than the events, and so many behind. Nothing is lost: it reads on from the store.
     Behind {
         /// How many, of all events.
@@ -73,6 +73,9 @@ pub enum Notice {
         /// How many, of all events.
         events: u64,
     },
+    /// Something happened. Where it is serialized, this is the event as it is.
+    #[serde(untagged)]
+    Event(QueueEvent),
 }
 
 /// A stream of events without gaps and duplicates. It holds up nobody, and does not keep the queue open.

@@ -63,3 +63,23 @@ pub(super) mod rfc3339 {
         }
     }
 }
+
+/// Whole milliseconds in JSON, of a length of time that may be missing.
+pub(super) mod length {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(in crate::queue) fn serialize<S: Serializer>(
+        time: &Option<Duration>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        time.map(super::millis).serialize(to)
+    }
+
+    pub(in crate::queue) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(from)?.map(Duration::from_millis))
+    }
+}

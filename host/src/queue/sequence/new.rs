@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::queue::new_job::NewJob;
 use crate::store::SequenceMode;
 use crate::value::Value;
@@ -32,10 +34,17 @@ use crate::value::Value;
 ///     .label("customer", "acme");
 /// assert_eq!(sequence.steps().len(), 3);
 /// ```
-#[derive(Debug, Clone)]
+///
+/// In JSON and TOML it is the same: `{ "mode": "best-effort", "labels": {}, "steps": [] }`, where each step is a
+/// [`NewJob`] that may have a `name`. Unknown fields are errors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct NewSequence {
+    #[serde(default)]
     pub(super) mode: SequenceMode,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) labels: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) idempotency_key: Option<String>,
     pub(super) steps: Vec<Step>,
 }
@@ -43,8 +52,8 @@ pub struct NewSequence {
 /// One job of a sequence.
 #[derive(Debug, Clone)]
 pub struct Step {
-    pub(super) name: Option<String>,
-    pub(super) job: NewJob,
+    pub(in crate::queue) name: Option<String>,
+    pub(in crate::queue) job: NewJob,
 }
 
 impl NewSequence {
