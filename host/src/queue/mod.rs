@@ -135,6 +135,11 @@ impl Queue {
         Self::of(&manager).open(manager).await
     }
 
+    /// The data folder that it is in.
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.inner().writer.database().path().parent().unwrap_or(std::path::Path::new(""))
+    }
+
     /// Starts no jobs until [`resume`](Queue::resume); those that run go on, and new ones are accepted.
     pub fn pause(&self) {
         self.inner().schedule().paused = true;
