@@ -44,6 +44,8 @@ mod router;
 mod server;
 #[cfg(unix)]
 mod socket;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use client::{Client, Events};

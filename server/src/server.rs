@@ -89,7 +89,9 @@ impl Server {
             Ok(Serving { path, shared, task: Some(task) })
         }
         #[cfg(not(unix))]
-        Err(cjm_host::Error::invalid("a queue can be lent to other processes only where there are Unix sockets"))
+        Err(cjm_host::Error::invalid(
+            "a queue can be lent to other processes only where there are Unix sockets",
+        ))
     }
 }
 

@@ -39,8 +39,8 @@ struct Submission {
     timeout: Option<Length>,
     #[serde(default)]
     retry: Retries,
-    #[serde(default)]
-    interrupted: Interrupted,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    interrupted: Option<Interrupted>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     idempotency_key: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(format!("{again:?}"), format!("{sequence:?}"));
 
         let short =
-            r#"{ "steps": [{ "name": "n", "instance": "i", "action": "a", "input": { "$result": "" } }] }"#;
+            r#"{ "steps": [{ "name": "n", "instance": "i", "action": "a", "input": {"$result":""} }] }"#;
         let short: NewSequence = serde_json::from_str(short).unwrap();
         let step = Step::new(NewJob::new("i", "a", json!({ "$result": "" }))).name("n");
         assert_eq!(format!("{short:?}"), format!("{:?}", NewSequence::new([step])));
