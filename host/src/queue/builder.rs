@@ -11,7 +11,7 @@ use super::blobs::Blobs;
 use super::holder::Hold;
 use super::machine::{Live, Machine};
 use super::runs::Runs;
-use super::schedule::{Bounds, Schedule};
+use super::schedule::{Bounds, Schedule, Terms};
 use super::{Handle, Inner, Queue, dispatch, outside, recover, retain};
 use crate::error::{Error, Result};
 use crate::file::{Access, create_dir};
@@ -185,7 +185,7 @@ impl QueueBuilder {
             })
         })?;
         let lanes = options.lanes.clone().into_iter().collect();
-        let mut schedule = Schedule::new(Bounds { all: options.concurrency, lanes });
+        let mut schedule = Schedule::new(Bounds { all: options.concurrency, lanes }, Terms::from(&options));
         schedule.paused = paused;
         let inner = Arc::new(Inner {
             writer,

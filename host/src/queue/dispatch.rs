@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::demand::Footprint;
 use super::event::{Block, Cause, JobEvent};
 use super::id::JobId;
-use super::schedule::{Due, Now, Picked, Rooms};
-use super::{Inner, attempt};
+use super::schedule::{Asked, Due, Now, Picked, Rooms};
+use super::{Inner, admission, attempt};
 use crate::error::{Clock, Error, Result};
 use crate::store::{Batch, Ending, JobState, now};
 
@@ -18,7 +19,16 @@ pub(super) async fn run(inner: Arc<Inner>) {
             tokio::spawn(attempt::run(inner.clone(), id, number));
         }
         for (id, number) in picked.expired {
-            tokio::spawn(expire(inner.clone(), id, number));
+            tokio::spawn(end(inner.clone(), id, number, Ended::Expired));
+        }
+        for (id, number, error) in picked.refused {
+            tokio::spawn(end(inner.clone(), id, number, Ended::Refused(error)));
+        }
+        for eviction in picked.evictions {
+            tokio::spawn(admission::evict(inner.clone(), eviction));
+        }
+        if picked.look {
+            tokio::spawn(inner.clone().look());
         }
         if !picked.blocked.is_empty() {
             tokio::spawn(tell(inner.clone(), picked.blocked));
@@ -37,35 +47,48 @@ pub(super) async fn run(inner: Arc<Inner>) {
 impl Inner {
     fn pick(&self) -> Picked {
         // The runner is asked without the lock: it may well ask the queue something.
-        let instances = self.schedule().instances();
-        let room = |instance: Arc<str>| {
-            let room = self.runner.room(&instance).map_err(|error| error.to_string());
-            (instance, room)
+        let (instances, counts) = {
+            let schedule = self.schedule();
+            (schedule.instances(), schedule.stock.counts())
         };
-        let rooms: Rooms = instances.into_iter().map(room).collect();
+        let ask = |instance: Arc<str>| {
+            let room = self.runner.room(&instance).map_err(|error| error.to_string());
+            let footprint = if counts { self.runner.footprint(&instance) } else { Footprint::default() };
+            (instance, Asked { room, footprint })
+        };
+        let rooms: Rooms = instances.into_iter().map(ask).collect();
         self.schedule().pick(Now { wall: now(), clock: Instant::now() }, &rooms)
     }
 }
 
-/// Ends a job whose deadline passed while it waited.
-async fn expire(inner: Arc<Inner>, id: JobId, number: i64) {
+/// Why a job has ended that never began.
+enum Ended {
+    /// Its deadline passed.
+    Expired,
+    /// What it needs is not there.
+    Refused(Error),
+}
+
+/// Ends a job that waited.
+async fn end(inner: Arc<Inner>, id: JobId, number: i64, ended: Ended) {
     let settle = move |batch: &mut Batch<'_>| {
         let Some(row) = batch.job(id.as_bytes())? else { return Ok(()) };
         let waited = batch.now().saturating_sub(row.submitted_at);
-        let error = Error::TimedOut {
-            what: format!("the wait of job {id} for its turn"),
-            clock: Clock::Wall,
-            limit: super::time::until(row.submitted_at, row.deadline.unwrap_or(waited)),
+        let (cause, error) = match ended {
+            Ended::Refused(error) => (Cause::Refused, error),
+            Ended::Expired => {
+                let error = Error::TimedOut {
+                    what: format!("the wait of job {id} for its turn"),
+                    clock: Clock::Wall,
+                    limit: super::time::until(row.submitted_at, row.deadline.unwrap_or(waited)),
+                };
+                (Cause::Deadline, error)
+            }
         };
         let stored = super::recover::failure(&error, &row.instance, row.attempt, batch.now())?;
         let ending = Ending { state: JobState::Failed, error: Some(stored), result: None };
         if batch.end(number, JobState::Pending, &ending)? {
-            let event = JobEvent::State {
-                state: JobState::Failed,
-                cause: Cause::Deadline,
-                error: Some(error),
-                due_at: None,
-            };
+            let event = JobEvent::State { state: JobState::Failed, cause, error: Some(error), due_at: None };
             batch.tell(row.about(), event.json()?)?;
         }
         Ok(())
@@ -84,7 +107,7 @@ async fn expire(inner: Arc<Inner>, id: JobId, number: i64) {
         }
     };
     if let Err(error) = inner.writer.write("end a job in", settle, after).await {
-        tracing::warn!(%error, job = %id, "a job whose deadline passed could not be ended");
+        tracing::warn!(%error, job = %id, "a job that is not to begin any more could not be ended");
     }
 }
 

@@ -1,11 +1,11 @@
 //! Durable jobs: accepted means stored; whoever watches sees everything; a crash loses nothing.
 
+mod admission;
 mod attempt;
 mod blobs;
 mod builder;
 mod change;
 mod close;
-#[allow(dead_code)]
 mod demand;
 mod dispatch;
 mod event;
@@ -24,7 +24,6 @@ mod recover;
 mod report;
 mod retain;
 mod retry;
-#[allow(dead_code)]
 mod runs;
 mod schedule;
 mod sequence;
@@ -96,7 +95,6 @@ struct Inner {
     last_event: Arc<AtomicI64>,
     options: QueueOptions,
     hold: Mutex<Option<Hold>>,
-    #[allow(dead_code)]
     machine: Arc<dyn Machine>,
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Inner;
 use super::attempt::{PAUSE, tell_all};
 use super::blobs::Pin;
 use super::event::{Cause, JobEvent};
@@ -13,6 +12,7 @@ use super::recover::{failure, interrupted};
 use super::runs::{Current, Stop};
 use super::schedule::{Due, Waiting};
 use super::time::{from_millis, millis};
+use super::{Inner, admission};
 use crate::error::{Category, Clock, Error, Result};
 use crate::event::EventKind;
 use crate::policy::Backtraces;
@@ -45,6 +45,14 @@ pub(super) async fn settle(inner: &Arc<Inner>, row: JobRow, current: &Arc<Curren
     let Made { options, limit, result } = made;
     let result = result.map(Arc::new);
     let told = current.report.close();
+    let steps = match &result {
+        Err(error)
+            if matches!(after_failure(error.clone(), stop, &options, &row, limit), Outcome::Retry(..)) =>
+        {
+            admission::make_room(inner, &row.instance, error).await
+        }
+        _ => Vec::new(),
+    };
     let mut failed = false;
     loop {
         let decided = match &result {
@@ -55,7 +63,10 @@ pub(super) async fn settle(inner: &Arc<Inner>, row: JobRow, current: &Arc<Curren
             }
         };
         let stored = match decided {
-            Ok((outcome, pin)) => store(inner, &row, current, outcome, told.clone(), pin).await,
+            Ok((outcome, pin)) => {
+                let told = (told.clone(), steps.clone());
+                store(inner, &row, current, outcome, told, pin).await
+            }
             Err(error) => Err(error),
         };
         let Err(error) = stored else { return };
@@ -134,7 +145,7 @@ async fn store(
     row: &Arc<JobRow>,
     current: &Arc<Current>,
     outcome: Outcome,
-    told: Vec<EventKind>,
+    (told, steps): (Vec<EventKind>, Vec<JobEvent>),
     pin: Option<Pin>,
 ) -> Result<()> {
     let wait = match &outcome {
@@ -145,6 +156,9 @@ async fn store(
         let (row, current, limit) = (row.clone(), current.clone(), inner.options.interruptions);
         move |batch: &mut Batch<'_>| {
             tell_all(batch, &current, told)?;
+            for step in steps {
+                batch.tell(row.about(), step.json()?)?;
+            }
             write(batch, &row, outcome, limit)
         }
     };

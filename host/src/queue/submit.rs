@@ -21,8 +21,8 @@ impl Queue {
     /// # Errors
     ///
     /// `invalid-input`, where the job cannot be what it says, or its idempotency key belongs to another job; what
-    /// [`Runs::check`](crate::Runs::check) says against it; `resource-exhausted`, where the disk is full; `transient`,
-    /// where the queue is closed. Nothing is stored then.
+    /// [`Runs::check`](crate::Runs::check) says against it; `resource-exhausted`, where the disk is full, or the job can
+    /// never have the memory that it needs; `transient`, where the queue is closed. Nothing is stored then.
     ///
     /// # Cancellation
     ///
@@ -32,6 +32,7 @@ impl Queue {
         job.validate()?;
         inner.open()?;
         inner.runner.check(&mut job).await?;
+        inner.fits(job.instance())?;
         let id = JobId::new();
         let idempotency = job.idempotency_key.as_ref().map(|key| (key.clone(), hash(&job)));
         let NewJob { instance, action, input, priority, lane, labels, options, not_before, deadline, .. } =

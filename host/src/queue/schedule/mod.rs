@@ -4,6 +4,8 @@
 
 mod gate;
 mod pick;
+mod resources;
+mod stock;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +20,10 @@ use super::event::Block;
 use super::id::JobId;
 use super::runs::Current;
 use gate::{Gate, GateKey};
-pub(super) use pick::{Now, Picked, Rooms};
+pub(super) use pick::{Asked, Now, Picked, Rooms};
+pub(super) use resources::Eviction;
+use stock::Stock;
+pub(super) use stock::{Survey, Terms};
 
 /// When a job may run at the earliest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +90,8 @@ pub(super) struct Schedule {
     of_instance: HashMap<Arc<str>, usize>,
     of_lane: HashMap<Arc<str>, usize>,
     going: usize,
+    /// What is known of memory, and who has it.
+    pub(super) stock: Stock,
     waiters: HashMap<JobId, Vec<oneshot::Sender<()>>>,
     /// One copy of each name, however many jobs have it.
     names: BTreeMap<Arc<str>, usize>,
@@ -98,7 +105,7 @@ pub(super) struct Schedule {
 type Rank = (Reverse<i32>, i64);
 
 impl Schedule {
-    pub(super) fn new(bounds: Bounds) -> Self {
+    pub(super) fn new(bounds: Bounds, terms: Terms) -> Self {
         Self {
             bounds,
             jobs: HashMap::new(),
@@ -109,6 +116,7 @@ impl Schedule {
             of_instance: HashMap::new(),
             of_lane: HashMap::new(),
             going: 0,
+            stock: Stock::new(terms),
             waiters: HashMap::new(),
             names: BTreeMap::new(),
             paused: false,
@@ -281,6 +289,7 @@ impl Schedule {
                 if let Some(lane) = &key.lane {
                     less(&mut self.of_lane, lane);
                 }
+                self.stock.give_back(id, &key.instance);
             }
         }
     }

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::gate::GateKey;
+use super::resources::Eviction;
+use super::stock::Account;
 use super::{Due, Place, Rank, Schedule};
+use crate::error::{Error, ResourceKind};
+use crate::queue::demand::{Demand, Footprint};
 use crate::queue::event::Block;
 use crate::queue::id::JobId;
 use crate::queue::time::until;
@@ -22,8 +26,17 @@ const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How long is slept at most while somebody waits for a time on the wall's clock, which may be put forward.
 const WALL_STEP: Duration = Duration::from_secs(5);
 
-/// How many jobs each instance may run at once, or why none.
-pub(in crate::queue) type Rooms = HashMap<Arc<str>, Result<usize, String>>;
+/// What the runner says of each instance.
+pub(in crate::queue) type Rooms = HashMap<Arc<str>, Asked>;
+
+/// What the runner says of an instance.
+#[derive(Debug, Clone)]
+pub(in crate::queue) struct Asked {
+    /// How many jobs it may run at once, or why none.
+    pub(in crate::queue) room: Result<usize, String>,
+    /// What each of them takes up.
+    pub(in crate::queue) footprint: Footprint,
+}
 
 /// Both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +53,12 @@ pub(in crate::queue) struct Picked {
     pub(in crate::queue) start: Vec<(JobId, i64)>,
     /// These waited past their deadline: they take up room already.
     pub(in crate::queue) expired: Vec<(JobId, i64)>,
+    /// These fail, since what they need is not there: they take up room already.
+    pub(in crate::queue) refused: Vec<(JobId, i64, Error)>,
+    /// These give back what they hold.
+    pub(in crate::queue) evictions: Vec<Eviction>,
+    /// It is to be looked what is free; nobody else does.
+    pub(in crate::queue) look: bool,
     /// These are to be told what they wait for.
     pub(in crate::queue) blocked: Vec<(JobId, Block)>,
     /// When to look again if nothing happens before.
@@ -47,7 +66,7 @@ pub(in crate::queue) struct Picked {
 }
 
 impl Picked {
-    fn again_in(&mut self, wait: Duration) {
+    pub(super) fn again_in(&mut self, wait: Duration) {
         self.again = Some(self.again.map_or(wait, |again| again.min(wait)));
     }
 }
@@ -112,23 +131,42 @@ impl Schedule {
             gate.ready.first_key_value().map(|(rank, id)| (*rank, (key.clone(), *id)))
         };
         let mut firsts: BTreeMap<Rank, (GateKey, JobId)> = self.gates.iter().filter_map(first).collect();
-        let mut held = Held::default();
+        let mut climb = Climb { now, held: Held::default(), account: None, picked };
         while let Some((_, (key, id))) = firsts.pop_first() {
-            let Some(room) = rooms.get(&key.instance) else {
-                picked.again_in(Duration::ZERO);
+            let Some(asked) = rooms.get(&key.instance) else {
+                climb.picked.again_in(Duration::ZERO);
                 continue;
             };
-            match self.rung(&key, room, &held) {
-                None => {
-                    let number = self.jobs.get(&id).map_or(0, |entry| entry.number);
-                    self.start(id);
-                    picked.start.push((id, number));
-                    if let Some(gate) = self.gates.get_mut(&key) {
-                        gate.blocked = None;
-                        firsts.extend(first((&key, gate)));
-                    }
+            // It is woken when that is over.
+            if self.stock.is_evicting(&key.instance) {
+                continue;
+            }
+            let step = match self.rung(&key, &asked.room, &climb.held) {
+                Some(reason) => {
+                    // Who cannot run, whatever is free, keeps nothing free.
+                    let may_hold = key.lane.is_some()
+                        && matches!(
+                            reason,
+                            Block::LaneConcurrency { .. } | Block::InstanceConcurrency { .. }
+                        );
+                    Step::Wait { reason, may_hold }
                 }
-                Some(reason) => self.blocked(now, key, id, reason, &mut held, picked),
+                None => self.resources(&key, id, asked.footprint, &mut climb),
+            };
+            let number = self.jobs.get(&id).map_or(0, |entry| entry.number);
+            match step {
+                Step::Go => climb.picked.start.push((id, number)),
+                Step::Refuse(error) => climb.picked.refused.push((id, number, error)),
+                Step::Wait { reason, may_hold } => {
+                    self.blocked(key, id, reason, may_hold, &mut climb);
+                    continue;
+                }
+                Step::Look => continue,
+            }
+            self.start(id);
+            if let Some(gate) = self.gates.get_mut(&key) {
+                gate.blocked = None;
+                firsts.extend(first((&key, gate)));
             }
         }
     }
@@ -154,18 +192,9 @@ impl Schedule {
         held.keeps_out(key).then_some(Block::Older)
     }
 
-    fn blocked(
-        &mut self,
-        now: Now,
-        key: GateKey,
-        id: JobId,
-        reason: Block,
-        held: &mut Held,
-        picked: &mut Picked,
-    ) {
+    fn blocked(&mut self, key: GateKey, id: JobId, reason: Block, may_hold: bool, climb: &mut Climb<'_>) {
         let Some(gate) = self.gates.get_mut(&key) else { return };
-        // Who cannot run, whatever is free, keeps nothing free.
-        let may_hold = matches!(reason, Block::LaneConcurrency { .. } | Block::InstanceConcurrency { .. });
+        let (now, picked) = (climb.now, &mut *climb.picked);
         if matches!(reason, Block::Instance { .. }) {
             picked.again_in(ASK_AGAIN);
         }
@@ -180,9 +209,9 @@ impl Schedule {
                 picked.again_in(TELL_AFTER - waited);
             }
         }
-        if may_hold && key.lane.is_some() {
+        if may_hold {
             if waited >= HOLD_AFTER {
-                held.hold(key);
+                climb.held.hold(key, &blocked.reason);
             } else {
                 picked.again_in(HOLD_AFTER - waited);
             }
@@ -203,22 +232,53 @@ impl Schedule {
     }
 }
 
-/// What is kept free for those who waited long: a job that needs both a lane and an instance would otherwise starve
-/// where each is always taken by somebody who needs only that one.
+/// What is known while the first jobs are looked at one after the other.
+pub(super) struct Climb<'a> {
+    pub(super) now: Now,
+    pub(super) held: Held,
+    /// What is free, counted when it is first needed.
+    pub(super) account: Option<Account>,
+    pub(super) picked: &'a mut Picked,
+}
+
+/// What becomes of the first job of a gate.
+pub(super) enum Step {
+    Go,
+    Refuse(Error),
+    Wait {
+        reason: Block,
+        /// Whether what it needs is kept free for it once it has waited long.
+        may_hold: bool,
+    },
+    /// It is not known yet what is free.
+    Look,
+}
+
+/// What is kept free for those who waited long: a job that needs several things would otherwise starve where each is
+/// always taken by somebody who needs only that one, or less of it.
 #[derive(Debug, Default)]
-struct Held {
+pub(super) struct Held {
     instances: HashSet<Arc<str>>,
     lanes: HashSet<Arc<str>>,
+    kinds: Vec<ResourceKind>,
 }
 
 impl Held {
-    fn hold(&mut self, key: GateKey) {
+    fn hold(&mut self, key: GateKey, reason: &Block) {
         self.instances.insert(key.instance);
         self.lanes.extend(key.lane);
+        if let Block::Resources { kind, .. } = reason {
+            self.kinds.push(kind.clone());
+        }
     }
 
     fn keeps_out(&self, key: &GateKey) -> bool {
         self.instances.contains(&key.instance)
             || key.lane.as_ref().is_some_and(|lane| self.lanes.contains(lane))
+    }
+
+    /// Whether something of this is kept for somebody else.
+    pub(super) fn keeps(&self, needs: Demand) -> bool {
+        self.kinds.iter().any(|kind| needs.of(kind) > 0)
     }
 }

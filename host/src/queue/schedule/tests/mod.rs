@@ -1,6 +1,10 @@
+mod fairness;
+mod resources;
+
 use std::time::Duration;
 
 use super::*;
+use crate::queue::demand::Footprint;
 
 struct Bench {
     schedule: Schedule,
@@ -12,7 +16,7 @@ struct Bench {
 fn bench(all: usize, lanes: &[(&str, usize)]) -> Bench {
     let lanes = lanes.iter().map(|(lane, bound)| ((*lane).to_owned(), *bound)).collect();
     Bench {
-        schedule: Schedule::new(Bounds { all, lanes }),
+        schedule: Schedule::new(Bounds { all, lanes }, Terms::default()),
         rooms: Rooms::new(),
         now: Now { wall: 1_000_000, clock: Instant::now() },
         next: 1,
@@ -21,7 +25,8 @@ fn bench(all: usize, lanes: &[(&str, usize)]) -> Bench {
 
 impl Bench {
     fn add(&mut self, instance: &str, lane: Option<&str>, priority: i32, due: Due) -> JobId {
-        self.rooms.entry(instance.into()).or_insert(Ok(1));
+        let asked = Asked { room: Ok(1), footprint: Footprint::default() };
+        self.rooms.entry(instance.into()).or_insert(asked);
         let (id, number) = (JobId::new(), self.next);
         self.next += 1;
         let deadline = None;
@@ -75,7 +80,8 @@ fn nobody_starves_who_needs_two_things_of_which_each_is_always_taken() {
 fn who_cannot_run_at_all_keeps_nothing_from_others() {
     let mut bench = bench(10, &[]);
     bench.ready("off", Some("lane"));
-    bench.rooms.insert("off".into(), Err("disabled".into()));
+    let asked = Asked { room: Err("disabled".into()), footprint: Footprint::default() };
+    bench.rooms.insert("off".into(), asked);
     assert_eq!(bench.pick(), []);
     bench.pass(Duration::from_secs(60));
     let other = bench.ready("on", Some("lane"));
