@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -52,6 +52,8 @@ pub enum EventKind {
         /// How much of it.
         amount: f64,
     },
+    /// What a job of a [`Queue`](crate::Queue) uses, while it runs. Told once in a while; the latest wins.
+    Resources(Measured),
     /// The plugin printed or logged something.
     Log(LogRecord),
     /// A cancellation entered its next phase.
@@ -112,6 +114,46 @@ pub struct Progress {
     pub fraction: Option<f64>,
     /// What is being done, in the plugin's words.
     pub message: String,
+}
+
+/// What a job uses, as far as that can be measured; what cannot is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct Measured {
+    /// Linear memory of the instance that it runs in, in bytes, now. The calls of a `shared` instance have it together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// The most linear memory that the instance had while the job ran in it, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
+    /// Time in which the guest computed for it. None in a `shared` instance, whose calls cannot be told apart. In
+    /// milliseconds where it is serialized.
+    #[serde(rename = "cpu-time-ms", with = "optional_millis", skip_serializing_if = "Option::is_none")]
+    pub cpu_time: Option<Duration>,
+    /// Memory of a graphics processor, in bytes, now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_memory_bytes: Option<u64>,
+    /// The most of it while the job ran, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peak_gpu_memory_bytes: Option<u64>,
+}
+
+/// A length of time that may be missing, in milliseconds with their fractions.
+mod optional_millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(time: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+        time.map(|time| time.as_secs_f64() * 1000.0).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+        let millis = Option::<f64>::deserialize(from)?;
+        millis
+            .map(|millis| Duration::try_from_secs_f64(millis / 1000.0).map_err(de::Error::custom))
+            .transpose()
+    }
 }
 
 /// One line that a plugin printed, or one record that it logged.

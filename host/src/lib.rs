@@ -65,7 +65,7 @@ pub use error::{
     Category, Clock, Error, Frame, InvalidInput, ResourceKind, Result, Shortfall, Trap, TrapKind, Ungranted,
     Violation,
 };
-pub use event::{CancelPhase, Event, EventKind, LogLevel, LogRecord, Progress, Subscription};
+pub use event::{CancelPhase, Event, EventKind, LogLevel, LogRecord, Measured, Progress, Subscription};
 pub use host::{
     Call, Canceller, Examined, Host, HostBuilder, Loader, Plugin, ResultStream, Running, Source, blocking,
     inspect_bytes, inspect_file,
@@ -81,9 +81,9 @@ pub use policy::{
 };
 pub use queue::{
     Attempt, Block, Cause, Demand, EventFilter, Failure, Figures, Footprint, Holder, Holding, Interrupted,
-    Job, JobEvent, JobFilter, JobId, JobState, Machine, NewJob, NewSequence, Notice, Queue, QueueBuilder,
-    QueueEvent, QueueEvents, QueueStats, Retry, Runs, Sequence, SequenceId, SequenceMode, SequenceState,
-    Since, Space, Step, Stop, Tidied,
+    Job, JobEvent, JobFilter, JobId, JobState, Machine, NewJob, NewSequence, Notice, Profile, ProfileFilter,
+    Queue, QueueBuilder, QueueEvent, QueueEvents, QueueStats, Retry, Runs, Sequence, SequenceId,
+    SequenceMode, SequenceState, Since, Space, Spread, Step, Stop, Tidied,
 };
 pub use release::Release;
 pub use settings::{Origin, PluginSettings, PluginSource, Settings, SettingsBuilder};

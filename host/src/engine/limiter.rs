@@ -15,13 +15,13 @@ pub(crate) struct StoreLimiter {
     instances: usize,
     tables: usize,
     memories: usize,
-    memory_bytes: u64,
-    peak_memory_bytes: u64,
+    /// That of this Store alone, to be read from outside.
+    memory: Arc<MemoryGauge>,
     refused: Option<Refusal>,
     gauge: Option<Arc<MemoryGauge>>,
 }
 
-/// Linear memory of several Stores together. It changes as memories grow and Stores go, never with a call.
+/// Linear memory of one Store, or of several together. It changes as memories grow and Stores go, never with a call.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryGauge {
     now: AtomicU64,
@@ -64,8 +64,7 @@ impl StoreLimiter {
             instances: limits.instances as usize,
             tables: limits.tables as usize,
             memories: limits.memories as usize,
-            memory_bytes: 0,
-            peak_memory_bytes: 0,
+            memory: Arc::default(),
             refused: None,
             gauge: None,
         }
@@ -73,18 +72,23 @@ impl StoreLimiter {
 
     /// Has what the Store allocates count on a gauge, until the Store is dropped.
     pub(crate) fn count_on(&mut self, gauge: Arc<MemoryGauge>) {
-        gauge.grow(self.memory_bytes);
+        gauge.grow(self.memory_bytes());
         self.gauge = Some(gauge);
+    }
+
+    /// Where the memory of this Store can be read while it runs.
+    pub(crate) fn memory(&self) -> &Arc<MemoryGauge> {
+        &self.memory
     }
 
     /// Bytes of all linear memories now.
     pub(crate) fn memory_bytes(&self) -> u64 {
-        self.memory_bytes
+        self.memory.now()
     }
 
     /// The most bytes that all linear memories ever had together.
     pub(crate) fn peak_memory_bytes(&self) -> u64 {
-        self.peak_memory_bytes
+        self.memory.peak()
     }
 
     /// The last growth that was refused and not followed by one that was granted.
@@ -101,7 +105,7 @@ impl StoreLimiter {
 impl Drop for StoreLimiter {
     fn drop(&mut self) {
         if let Some(gauge) = &self.gauge {
-            gauge.shrink(self.memory_bytes);
+            gauge.shrink(self.memory_bytes());
         }
     }
 }
@@ -109,7 +113,7 @@ impl Drop for StoreLimiter {
 impl ResourceLimiter for StoreLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
         let grown = (desired as u64).saturating_sub(current as u64);
-        let needed = self.memory_bytes.saturating_add(grown);
+        let needed = self.memory_bytes().saturating_add(grown);
         if needed > self.memory_limit {
             self.refused = Some(Refusal::Memory { needed, limit: self.memory_limit });
             return Ok(false);
@@ -120,8 +124,7 @@ impl ResourceLimiter for StoreLimiter {
         if let Some(gauge) = &self.gauge {
             gauge.grow(grown);
         }
-        self.memory_bytes = needed;
-        self.peak_memory_bytes = self.peak_memory_bytes.max(needed);
+        self.memory.grow(grown);
         self.refused = None;
         Ok(true)
     }

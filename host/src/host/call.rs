@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::plugin::{Loaded, Plugin};
 use super::results::ResultStream;
 use super::running::Running;
-use crate::capability::job::{Job, JobLimits};
+use crate::capability::job::{Job, JobLimits, Watcher};
 use crate::error::{Error, ResourceKind, Result};
 use crate::event::Subscription;
 use crate::instance::{CallLimits, Items, Work};
@@ -25,6 +25,7 @@ pub struct Call {
     input: Value,
     limits: Arc<CallLimits>,
     name: Option<(Arc<str>, u32)>,
+    watcher: Option<Arc<Watcher>>,
     /// Made early where somebody watches from the start.
     job: Option<Arc<Job>>,
 }
@@ -32,7 +33,7 @@ pub struct Call {
 impl Call {
     pub(super) fn new(plugin: Plugin, action: &str, input: Value) -> Self {
         let limits = plugin.loaded.blueprint.call_limits().clone();
-        Self { plugin, action: action.to_owned(), input, limits, name: None, job: None }
+        Self { plugin, action: action.to_owned(), input, limits, name: None, watcher: None, job: None }
     }
 
     /// Time on the wall that the call may take from when it begins to run. Default: the instance's `wall-time`.
@@ -72,6 +73,12 @@ impl Call {
     pub fn events(&mut self) -> Subscription {
         let job = self.new_job();
         self.job.insert(job).subscribe()
+    }
+
+    /// Has somebody told all that happens to this call, which must have been named, and lets them look at what it uses.
+    pub(crate) fn watched_by(mut self, watcher: Watcher) -> Self {
+        self.watcher = Some(Arc::new(watcher));
+        self
     }
 
     /// Runs the call in a task of its own, and gives a handle on it. The call runs to its end even if the handle is
@@ -132,7 +139,7 @@ impl Call {
         }
         let Some((id, attempt)) = &self.name else { return blueprint.new_job() };
         let job = Job::new(blueprint.sinks().clone(), JobLimits::from(blueprint.limits()));
-        Arc::new(job.named(id.clone(), *attempt))
+        Arc::new(job.named(id.clone(), *attempt).watched_by(self.watcher.clone()))
     }
 }
 

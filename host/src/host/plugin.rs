@@ -144,6 +144,13 @@ impl Plugin {
         self.loaded.blueprint.config()
     }
 
+    /// Tells this component under this configuration from all others, by one digest: the SHA-256 of the canonical JSON
+    /// (RFC 8785) of an object with the component's digest as `component` and the configuration, with its defaults, as
+    /// `configuration`. What is measured of jobs is kept by it.
+    pub fn configuration_digest(&self) -> Digest {
+        self.loaded.blueprint.config_digest(self.digest())
+    }
+
     /// Runs one action to its end, in the caller's own task.
     ///
     /// When it returns, the instance is ready for the next call, whatever became of this one.

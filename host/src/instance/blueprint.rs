@@ -11,7 +11,7 @@ use super::stand_in::{self, StandIns};
 use super::state::{self, State};
 use super::stats::{Counters, InstanceStats};
 use crate::capability::job::{Job, JobLimits, Sinks};
-use crate::catalog::{DescriptionData, Schema};
+use crate::catalog::{DescriptionData, Digest, Schema};
 use crate::engine::TickingEngine;
 use crate::error::{Error, Result};
 use crate::policy::Limits;
@@ -151,7 +151,19 @@ pub(crate) struct Blueprint {
     pub(super) lent: Lent,
     pub(super) config_schema: Schema,
     pub(super) counters: Arc<Counters>,
-    config: Mutex<Arc<str>>,
+    config: Mutex<Config>,
+}
+
+/// A configuration, and what tells it from others once that was asked for.
+struct Config {
+    text: Arc<str>,
+    digest: Option<Digest>,
+}
+
+impl Config {
+    fn new(text: Arc<str>) -> Self {
+        Self { text, digest: None }
+    }
 }
 
 impl Blueprint {
@@ -166,16 +178,29 @@ impl Blueprint {
     ) -> Self {
         let call_limits = Arc::new(CallLimits::from(&limits));
         let counters = Arc::new(Counters::new());
-        let config = Mutex::new(config);
+        let config = Mutex::new(Config::new(config));
         Self { catalogued, limits, call_limits, sinks, lent, config_schema, counters, config }
     }
 
     pub(crate) fn config(&self) -> Arc<str> {
-        self.config_slot().clone()
+        self.config_slot().text.clone()
+    }
+
+    /// Tells the component under its configuration from others: the SHA-256 of the canonical JSON (RFC 8785) of both.
+    pub(crate) fn config_digest(&self, component: &Digest) -> Digest {
+        let mut config = self.config_slot();
+        let Config { text, digest } = &mut *config;
+        *digest.get_or_insert_with(|| {
+            let both = serde_json::from_str::<serde_json::Value>(text)
+                .map(|config| serde_json::json!({ "component": component, "configuration": config }));
+            let canonical = both.ok().and_then(|both| serde_json_canonicalizer::to_vec(&both).ok());
+            // A number that no double can hold has no canonical form; the text itself will do then.
+            Digest::of(&canonical.unwrap_or_else(|| format!("{component} {text}").into_bytes()))
+        })
     }
 
     pub(super) fn set_config(&self, config: Arc<str>) {
-        *self.config_slot() = config;
+        *self.config_slot() = Config::new(config);
     }
 
     pub(crate) fn limits(&self) -> &Limits {
@@ -210,7 +235,7 @@ impl Blueprint {
         self.catalogued.exports.execute_stream.is_some()
     }
 
-    fn config_slot(&self) -> MutexGuard<'_, Arc<str>> {
+    fn config_slot(&self) -> MutexGuard<'_, Config> {
         self.config.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

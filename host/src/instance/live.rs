@@ -141,14 +141,15 @@ impl Live {
                 .map_err(|error| Error::fatal(format!("fuel cannot be counted: {error:#}")))?;
         }
         meter.set_deadline(limits.cpu_time);
-        let stopper = Arc::new(Stopper { meter: meter.clone(), engine: engine.clone() });
-        job.cancellation().attach(&stopper);
+        let memory = store.data().limiter.memory().clone();
+        let stopper = Arc::new(Stopper { meter: meter.clone(), memory, engine: engine.clone() });
+        job.attach(&stopper);
         meter.begin_first_slice();
         let ended = {
             let guest = pin!(catalogued.pre.instantiate_async(&mut store));
             supervise(&catalogued.engine.ticker, &meter, job, &limits, guest).await
         };
-        job.cancellation().detach();
+        job.detach();
         let instance = ended.map_err(|error| failure(&store, &error, &limits, what))?;
         let execute = function(&mut store, &instance, &catalogued.exports.execute, what)?;
         Ok(Self { store, instance, execute, stopper, counters })
@@ -218,13 +219,13 @@ impl Live {
         state.limiter.begin_call();
         state.stdio.begin_call();
         state.jobs.begin(Some(job.clone()));
-        job.cancellation().attach(&self.stopper);
+        job.attach(&self.stopper);
         Ok(self.stopper.meter.begin_first_slice())
     }
 
     fn end(&mut self, job: &Job, limits: &CallLimits, began: &Began) {
         let (wall, cpu) = self.stopper.meter.since(began);
-        job.cancellation().detach();
+        job.detach();
         let fuel_left = limits.fuel.and_then(|_| self.store.get_fuel().ok());
         let state = self.store.data_mut();
         state.stdio.end_call();

@@ -13,6 +13,7 @@ use super::Inner;
 use super::event::{Cause, JobEvent};
 use super::id::JobId;
 use super::job::options;
+use super::measure::{self, Measure, Used};
 use super::new_job::Options;
 use super::outcome::{self, Made};
 use super::recover;
@@ -34,17 +35,20 @@ const GATHER: Duration = Duration::from_millis(100);
 /// Makes the next attempt at a job, which has its room already, and settles what became of it.
 pub(super) async fn run(inner: Arc<Inner>, id: JobId, number: i64) {
     let Some((Claim { row, input }, current)) = claim(&inner, id, number).await else { return };
-    let made = match options(&row) {
-        Err(error) => Made { options: Options::default(), limit: None, result: Err(error) },
+    let began = Instant::now();
+    let (options, limit, result) = match options(&row) {
+        Err(error) => (Options::default(), None, Err(error)),
         Ok(options) => {
             let limit = limit(&options, row.deadline);
             let result = match inner.load(input).await {
                 Ok(input) => execute(&inner, &current, input, limit).await,
                 Err(error) => Err(error),
             };
-            Made { options, limit, result }
+            (options, limit, result)
         }
     };
+    let used = Used::of(&current, began.elapsed());
+    let made = Made { options, limit, result, used };
     outcome::settle(&inner, row, &current, made).await;
 }
 
@@ -99,6 +103,7 @@ fn current(id: JobId, claim: &Claim) -> Current {
         sequence_id: claim.row.sequence_id,
         stop: watch::Sender::new(None),
         report: Report::default(),
+        measure: Measure::default(),
     }
 }
 
@@ -138,6 +143,7 @@ async fn execute(
     let run = async { inner.runner.run(attempt, input).await };
     let mut run = std::pin::pin!(AssertUnwindSafe(run).catch_unwind());
     let mut tell = std::pin::pin!(tell(inner, current));
+    let mut look = std::pin::pin!(measure::tell(current, inner.options.snapshot_interval));
     // A limit that no clock can express is none.
     let mut end = limit.and_then(|limit| tokio::time::Instant::now().checked_add(limit));
     loop {
@@ -160,6 +166,7 @@ async fn execute(
                 current.stop(Stop::TimedOut);
             }
             never = &mut tell => match never {},
+            never = &mut look => match never {},
         }
     }
 }

@@ -142,6 +142,14 @@ impl QueueBuilder {
         self
     }
 
+    /// How often is told what a job uses while it runs ([`EventKind::Resources`](crate::EventKind::Resources)), where that
+    /// has changed: for the first time when it has run for so long. Not more often than 10 times a second; none tells
+    /// nothing. Default: 1 second.
+    pub fn snapshot_interval(mut self, interval: impl Into<Option<Duration>>) -> Self {
+        self.options.snapshot_interval = interval.into();
+        self
+    }
+
     /// Starts no jobs before [`Queue::resume`].
     pub fn paused(mut self) -> Self {
         self.paused = true;

@@ -11,7 +11,7 @@ use super::new_job::{Interrupted, Options};
 use super::retry::Retry;
 use super::time::{from_millis, length, rfc3339, to_millis};
 use crate::error::{Error, Result};
-use crate::event::Progress;
+use crate::event::{Measured, Progress};
 use crate::store::{JobQuery, JobRow, JobState};
 
 /// A job as it was when it was looked at.
@@ -84,6 +84,9 @@ pub struct Job {
     /// How far it has come, where it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<Progress>,
+    /// What it uses at this moment, where it runs and that is measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Measured>,
     /// What it waits for, where it could run and does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<Block>,
@@ -160,6 +163,7 @@ impl Job {
             started_at: row.started_at.map(from_millis),
             finished_at: row.finished_at.map(from_millis),
             progress: None,
+            resources: None,
             blocked: None,
         })
     }

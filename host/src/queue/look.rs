@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Queue;
@@ -10,8 +11,9 @@ use super::change::unknown;
 use super::event::{JobEvent, QueueEvent};
 use super::id::JobId;
 use super::job::{Job, JobFilter, QueueStats};
+use super::runs::Current;
 use crate::error::{Clock, Error, Result};
-use crate::event::{EventKind, LogRecord};
+use crate::event::{EventKind, LogRecord, Measured};
 use crate::store::{BUSY_TIMEOUT, DatabaseHealth, EventQuery, JobRow, JobState, Which};
 use crate::value::Value;
 
@@ -197,15 +199,26 @@ impl Queue {
         self.inner().blocking(read).await
     }
 
+    /// What a job uses at this moment. None where it does not run, or that is not measured.
+    pub fn resources(&self, id: JobId) -> Option<Measured> {
+        self.current(id)?.measure.now()
+    }
+
+    fn current(&self, id: JobId) -> Option<Arc<Current>> {
+        self.inner().schedule().current(id).cloned()
+    }
+
     /// A stored job with what is known of it in memory.
     fn seen(&self, row: JobRow) -> Result<Job> {
         let mut job = Job::of(row)?;
-        let schedule = self.inner().schedule();
         match job.state {
             JobState::Running => {
-                job.progress = schedule.current(job.id).map(|current| current.report.progress())
+                if let Some(current) = self.current(job.id) {
+                    job.progress = Some(current.report.progress());
+                    job.resources = current.measure.now();
+                }
             }
-            JobState::Pending => job.blocked = schedule.block(job.id),
+            JobState::Pending => job.blocked = self.inner().schedule().block(job.id),
             _ => {}
         }
         Ok(job)

@@ -7,6 +7,7 @@ use super::attempt::{PAUSE, tell_all};
 use super::blobs::Pin;
 use super::event::{Cause, JobEvent};
 use super::id::JobId;
+use super::measure::Used;
 use super::new_job::Options;
 use super::recover::{failure, interrupted};
 use super::runs::{Current, Stop};
@@ -25,6 +26,8 @@ pub(super) struct Made {
     /// How long it was allowed to take.
     pub(super) limit: Option<Duration>,
     pub(super) result: Result<Value>,
+    /// What it used, where that was measured.
+    pub(super) used: Option<Used>,
 }
 
 /// What is to be stored of it.
@@ -38,11 +41,22 @@ enum Outcome {
     Interrupted,
 }
 
+impl Outcome {
+    /// Whether the attempt went well; none where others put an end to it.
+    fn by_itself(&self) -> Option<bool> {
+        match self {
+            Outcome::Completed(_) => Some(true),
+            Outcome::Failed(_) | Outcome::Retry(..) => Some(false),
+            Outcome::Cancelled(_) | Outcome::Interrupted => None,
+        }
+    }
+}
+
 /// Stores what became of an attempt. What cannot be stored now is tried again until it can: the job has run.
 pub(super) async fn settle(inner: &Arc<Inner>, row: JobRow, current: &Arc<Current>, made: Made) {
     let row = Arc::new(row);
     let stop = *current.stop.borrow();
-    let Made { options, limit, result } = made;
+    let Made { options, limit, result, used } = made;
     let result = result.map(Arc::new);
     let told = current.report.close();
     let steps = match &result {
@@ -64,8 +78,8 @@ pub(super) async fn settle(inner: &Arc<Inner>, row: JobRow, current: &Arc<Curren
         };
         let stored = match decided {
             Ok((outcome, pin)) => {
-                let told = (told.clone(), steps.clone());
-                store(inner, &row, current, outcome, told, pin).await
+                let ended = Ended { outcome, told: told.clone(), steps: steps.clone(), used: used.clone() };
+                store(inner, &row, current, ended, pin).await
             }
             Err(error) => Err(error),
         };
@@ -140,14 +154,23 @@ fn shortened(error: Error, backtraces: Backtraces) -> Error {
     }
 }
 
+/// All that the end of an attempt leaves behind.
+struct Ended {
+    outcome: Outcome,
+    told: Vec<EventKind>,
+    /// What was done to make room for the next attempt.
+    steps: Vec<JobEvent>,
+    used: Option<Used>,
+}
+
 async fn store(
     inner: &Arc<Inner>,
     row: &Arc<JobRow>,
     current: &Arc<Current>,
-    outcome: Outcome,
-    (told, steps): (Vec<EventKind>, Vec<JobEvent>),
+    ended: Ended,
     pin: Option<Pin>,
 ) -> Result<()> {
+    let Ended { outcome, told, steps, used } = ended;
     let wait = match &outcome {
         Outcome::Retry(_, wait) => Some(*wait),
         _ => None,
@@ -159,7 +182,7 @@ async fn store(
             for step in steps {
                 batch.tell(row.about(), step.json()?)?;
             }
-            write(batch, &row, outcome, limit)
+            write(batch, &row, outcome, used, limit)
         }
     };
     let after = {
@@ -190,10 +213,19 @@ async fn store(
     inner.writer.write("store the end of a job in", operation, after).await.map(drop)
 }
 
-fn write(batch: &mut Batch<'_>, row: &JobRow, outcome: Outcome, limit: u32) -> Result<JobState, Fault> {
+fn write(
+    batch: &mut Batch<'_>,
+    row: &JobRow,
+    outcome: Outcome,
+    used: Option<Used>,
+    limit: u32,
+) -> Result<JobState, Fault> {
     // Somebody may have cancelled it in the last moment.
     let latest = batch.job(&row.id)?;
     let cancelled = latest.as_ref().is_some_and(|row| row.cancel_requested);
+    if let Some(used) = used {
+        batch.sample(used.sample(outcome.by_itself()));
+    }
     let outcome = match (outcome, latest) {
         (Outcome::Interrupted, Some(latest)) => return interrupted(batch, &latest, limit),
         (Outcome::Retry(error, _), _) if cancelled => Outcome::Cancelled(error),

@@ -1,7 +1,10 @@
 //! Running jobs with the instances of a manager.
 
+use std::sync::Arc;
+
 use super::new_job::{Interrupted, NewJob};
 use super::runs::{Attempt, Runs, Stop};
+use crate::capability::job::{Gauges, Watcher};
 use crate::catalog::InstanceMode;
 use crate::error::{Error, ResourceKind, Result};
 use crate::event::{CancelPhase, EventKind, Subscription};
@@ -53,16 +56,15 @@ impl Runs for Manager {
     }
 
     async fn run(&self, attempt: Attempt, input: Value) -> Result<Value> {
-        let instance = instance(self, attempt.instance()).await?;
-        let mut call =
-            instance.call(attempt.action(), input)?.job(attempt.id().to_string(), attempt.number());
-        let events = call.events();
-        let running = call.start();
-        let watching = watch(&attempt, events);
-        let ended = finish(&attempt, running);
-        // The events of a call end only after the call.
-        let (ended, ()) = tokio::join!(ended, watching);
-        ended
+        let plugin = instance(self, attempt.instance()).await?.plugin()?;
+        let gauges = Arc::new(Gauges::default());
+        attempt.measure(plugin.configuration_digest(), {
+            let gauges = gauges.clone();
+            move || gauges.read()
+        });
+        let call = plugin.call(attempt.action(), input).job(attempt.id().to_string(), attempt.number());
+        let running = call.watched_by(watcher(attempt.clone(), gauges)).start();
+        finish(&attempt, running).await
     }
 }
 
@@ -94,13 +96,13 @@ async fn finish(attempt: &Attempt, mut running: Running) -> Result<Value> {
     }
 }
 
-/// Hands on what a call tells.
-async fn watch(attempt: &Attempt, mut events: Subscription) {
-    while let Some(event) = events.next().await {
-        match event.kind {
-            // The queue has told that itself, when it was asked.
-            EventKind::Cancel { phase: CancelPhase::Requested } => {}
-            kind => attempt.report(kind),
-        }
-    }
+/// Hands on what a call tells. A subscriber would miss some of it where the guest tells more than a thousand things
+/// before this task has its turn.
+fn watcher(attempt: Attempt, gauges: Arc<Gauges>) -> Watcher {
+    let tell = move |kind| match kind {
+        // The queue has told that itself, when it was asked.
+        EventKind::Cancel { phase: CancelPhase::Requested } => {}
+        kind => attempt.report(kind),
+    };
+    Watcher { tell: Box::new(tell), gauges }
 }

@@ -4,12 +4,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::event::{EventKind, Progress};
+use crate::event::{EventKind, Measured, Progress};
 
 /// Records that are kept between two moments of storing.
 const KEPT: usize = 10_000;
 
-/// Units of usage that are told apart.
+/// Units of usage that are told apart in one attempt.
 const UNITS: usize = 256;
 
 /// Gathers what is told: bounded, however much it is.
@@ -24,10 +24,22 @@ struct State {
     /// What keeps its order: logs, phases, refusals.
     records: Vec<EventKind>,
     left_out: u64,
-    usage: Vec<(String, f64)>,
+    usage: Vec<Usage>,
     progress: Option<Progress>,
     latest: Progress,
+    resources: Option<Measured>,
+    /// The last that was told of them.
+    latest_resources: Option<Measured>,
     closed: bool,
+}
+
+/// What was used of one unit.
+#[derive(Debug)]
+struct Usage {
+    unit: String,
+    sum: f64,
+    /// What of it was not told yet.
+    untold: Option<f64>,
 }
 
 impl Report {
@@ -41,11 +53,25 @@ impl Report {
                 state.latest.clone_from(&progress);
                 state.progress = Some(progress);
             }
+            EventKind::Resources(measured) => {
+                if state.latest_resources == Some(measured) {
+                    return;
+                }
+                state.latest_resources = Some(measured);
+                state.resources = Some(measured);
+            }
+            // What is no amount would make none of the sum.
+            EventKind::Usage { amount, .. } if !amount.is_finite() || amount < 0.0 => return,
             EventKind::Usage { unit, amount } => {
                 let units = state.usage.len();
-                match state.usage.iter_mut().find(|(known, _)| *known == unit) {
-                    Some((_, sum)) => *sum += amount,
-                    None if units < UNITS => state.usage.push((unit, amount)),
+                match state.usage.iter_mut().find(|known| known.unit == unit) {
+                    Some(known) => {
+                        known.sum += amount;
+                        known.untold = Some(known.untold.unwrap_or_default() + amount);
+                    }
+                    None if units < UNITS => {
+                        state.usage.push(Usage { unit, sum: amount, untold: Some(amount) });
+                    }
                     None => state.left_out += 1,
                 }
             }
@@ -78,13 +104,26 @@ impl Report {
         self.state().latest.clone()
     }
 
+    /// What the attempt used in all, by unit.
+    pub(super) fn used(&self) -> Vec<(String, f64)> {
+        self.state().usage.iter().map(|used| (used.unit.clone(), used.sum)).collect()
+    }
+
+    /// Whether anything was told of what the attempt uses of the machine.
+    pub(super) fn has_told_resources(&self) -> bool {
+        self.state().latest_resources.is_some()
+    }
+
     fn drain(state: &mut State) -> Vec<EventKind> {
         let mut kinds = std::mem::take(&mut state.records);
         if state.left_out > 0 {
             kinds.push(EventKind::Lagged { missed: std::mem::take(&mut state.left_out) });
         }
-        let usage = state.usage.drain(..).map(|(unit, amount)| EventKind::Usage { unit, amount });
-        kinds.extend(usage);
+        let untold = |used: &mut Usage| {
+            Some(EventKind::Usage { amount: used.untold.take()?, unit: used.unit.clone() })
+        };
+        kinds.extend(state.usage.iter_mut().filter_map(untold));
+        kinds.extend(state.resources.take().map(EventKind::Resources));
         kinds.extend(state.progress.take().map(EventKind::Progress));
         kinds
     }
@@ -117,6 +156,33 @@ mod tests {
         assert_eq!(report.take(), [usage(8.0), progress(1.0)]);
         assert_eq!(report.take(), []);
         assert_eq!(report.progress().fraction, Some(1.0));
+    }
+
+    #[test]
+    fn of_resources_the_latest_is_told_and_what_is_as_it_was_is_not() {
+        let report = Report::default();
+        let resources =
+            |bytes| EventKind::Resources(Measured { memory_bytes: Some(bytes), ..Measured::default() });
+        assert!(!report.has_told_resources());
+        report.push(resources(1));
+        report.push(resources(2));
+        assert_eq!(report.take(), [resources(2)]);
+        report.push(resources(2));
+        assert_eq!(report.take(), []);
+        assert!(report.has_told_resources());
+    }
+
+    #[test]
+    fn usage_is_summed_up_over_all_that_was_told_and_what_is_no_amount_is_not_taken() {
+        let report = Report::default();
+        for amount in [1.0, f64::NAN, f64::INFINITY, -5.0, 0.5] {
+            report.push(usage(amount));
+            report.take();
+        }
+        assert_eq!(report.used(), [("tokens".to_owned(), 1.5)]);
+        report.push(usage(2.0));
+        assert_eq!(report.close(), [usage(2.0)]);
+        assert_eq!(report.used(), [("tokens".to_owned(), 3.5)]);
     }
 
     #[test]

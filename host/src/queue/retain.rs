@@ -13,6 +13,10 @@ use crate::store::{Batch, JobQuery, now};
 /// How often is tidied.
 const EVERY: Duration = Duration::from_secs(60);
 
+/// Profiles that are kept; those that were not changed for the longest time go first. There is one for each
+/// configuration that an instance ever ran with.
+const PROFILES: usize = 10_000;
+
 /// What was deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -67,6 +71,14 @@ async fn tidy(inner: &Arc<Inner>) -> Result<Tidied> {
     let event_before = before(event_age);
     if events.is_some() || event_before.is_some() {
         tidied.events = all(inner, move |batch| batch.cut_events(events, event_before, AT_ONCE)).await?;
+    }
+    let old = inner.writer.profiles().over(PROFILES);
+    if !old.is_empty() {
+        let forget = move |batch: &mut Batch<'_>| {
+            old.iter().for_each(|key| batch.forget_profiles(key.into()));
+            Ok(())
+        };
+        inner.writer.write("delete what is old from", forget, |_| ()).await?;
     }
     tidied.files = inner.sweep().await? as u64;
     Ok(tidied)

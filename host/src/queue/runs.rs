@@ -8,10 +8,12 @@ use tokio::sync::watch;
 
 use super::demand::{Demand, Footprint, Holding};
 use super::id::JobId;
+use super::measure::Measure;
 use super::new_job::NewJob;
 use super::report::Report;
+use crate::catalog::Digest;
 use crate::error::Result;
-use crate::event::{EventKind, Subscription};
+use crate::event::{EventKind, Measured, Subscription};
 use crate::store::About;
 use crate::value::Value;
 
@@ -138,6 +140,7 @@ pub(super) struct Current {
     pub(super) sequence_id: Option<[u8; 16]>,
     pub(super) stop: watch::Sender<Option<Stop>>,
     pub(super) report: Report,
+    pub(super) measure: Measure,
 }
 
 impl Attempt {
@@ -166,6 +169,30 @@ impl Attempt {
     /// and left out. Never waits. Without effect after the attempt.
     pub fn report(&self, kind: EventKind) {
         self.inner.report.push(kind);
+    }
+
+    /// Says how to look at what the attempt uses, and the configuration that it runs with: the attempt counts in the
+    /// [`Profile`](crate::Profile) of its instance and that configuration. Without this it counts in none.
+    ///
+    /// `look` is asked once in a while, whenever somebody wants to know, and once more when the attempt has ended: what it
+    /// then says is what is counted. It must answer at once, with none for as long as nothing ran; where it says that in
+    /// the end, the attempt does not count. What it holds is dropped with the attempt.
+    ///
+    /// ```
+    /// # use cjm_host::{Attempt, Digest, Measured, Result, Value};
+    /// # async fn compute(_: Value) -> Result<Value> { Ok(Value::from(serde_json::json!(1))) }
+    /// # async fn run(attempt: Attempt, input: Value) -> Result<Value> {
+    /// // Its time and its outcome count, and nothing else is known.
+    /// attempt.measure(Digest::of(b"the only configuration"), || Some(Measured::default()));
+    /// compute(input).await
+    /// # }
+    /// ```
+    pub fn measure(
+        &self,
+        configuration: Digest,
+        look: impl Fn() -> Option<Measured> + Send + Sync + 'static,
+    ) {
+        self.inner.measure.set(configuration, Arc::new(look));
     }
 
     /// Waits until the attempt is to end. Cancel safe.

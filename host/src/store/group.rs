@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::events::{About, Events, StoredEvent};
 use super::fault::Fault;
+use super::profiles::{self, Profiles};
 use super::{Database, now};
 use crate::error::{Error, Result};
 
@@ -26,6 +27,7 @@ const GROUP: usize = 512;
 pub(crate) struct Writer {
     sender: mpsc::Sender<Message>,
     database: Database,
+    profiles: Arc<Profiles>,
 }
 
 enum Message {
@@ -39,6 +41,7 @@ pub(crate) struct Batch<'a> {
     now: i64,
     sequence: i64,
     told: &'a mut Vec<StoredEvent>,
+    pub(super) profiles: &'a mut Vec<profiles::Change>,
 }
 
 /// Told of the events of each group, in their order, when they are on the disk.
@@ -96,19 +99,25 @@ impl Writer {
     /// What reading the database can fail with; `resource-exhausted`, where the machine gives no thread.
     pub(crate) fn start(database: Database, on_commit: OnCommit) -> Result<Self> {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let mut thread = Thread { database: database.clone(), on_commit };
+        let profiles = Arc::new(Profiles::read(&database)?);
+        let mut thread = Thread { database: database.clone(), profiles: profiles.clone(), on_commit };
         thread::Builder::new().name("cjm-writer".into()).spawn(move || thread.run(receiver)).map_err(
             |error| {
                 let message = format!("no thread can be started for writing to the database: {error}");
                 Error::exhausted(crate::error::ResourceKind::Other("threads".into()), message, None, None)
             },
         )?;
-        Ok(Self { sender, database })
+        Ok(Self { sender, database, profiles })
     }
 
     /// The database that it writes to.
     pub(crate) fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// The profiles, as they were committed.
+    pub(crate) fn profiles(&self) -> &Arc<Profiles> {
+        &self.profiles
     }
 
     /// Does `operation`, and answers when it is on the disk; `doing` is what is said to have failed. `after` is called
@@ -145,6 +154,7 @@ fn ended() -> Error {
 
 struct Thread {
     database: Database,
+    profiles: Arc<Profiles>,
     on_commit: OnCommit,
 }
 
@@ -180,10 +190,16 @@ impl Thread {
         let (mut done, mut told) = (Vec::with_capacity(group.len()), Vec::new());
         let committed = {
             let mut connection = self.database.connection();
-            transact(&mut connection, group, &mut done, &mut told)
+            transact(&mut connection, &self.profiles, group, &mut done, &mut told)
         };
         let path = self.database.path();
-        let failed = committed.err().map(|fault| fault.told("write to", path));
+        let failed = match committed {
+            Ok(profiles) => {
+                self.profiles.publish(profiles);
+                None
+            }
+            Err(fault) => Some(fault.told("write to", path)),
+        };
         if failed.is_none() && !told.is_empty() {
             (self.on_commit)(told);
         }
@@ -202,31 +218,36 @@ impl Thread {
 
 fn transact(
     connection: &mut Connection,
+    profiles: &Profiles,
     group: &mut [Box<dyn Operation>],
     done: &mut Vec<Result<(), Fault>>,
     told: &mut Vec<StoredEvent>,
-) -> Result<(), Fault> {
+) -> Result<profiles::Changed, Fault> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let last = Events::last(&transaction)?;
     // Events are in the order of their times even where the machine's clock is put back.
     let now = now().max(last.map_or(0, |(_, at)| at));
     let mut sequence = last.map_or(0, |(sequence, _)| sequence);
+    let mut changes = Vec::new();
     for operation in group {
-        let before = told.len();
-        let mut batch = Batch { connection: &transaction, now, sequence, told };
+        let before = (told.len(), changes.len());
+        let mut batch = Batch { connection: &transaction, now, sequence, told, profiles: &mut changes };
         // A panic is a fault of ours, but what others accepted must not be lost with it.
-        let result = catch_unwind(AssertUnwindSafe(|| alone(&transaction, operation.as_mut(), &mut batch)))
-            .unwrap_or_else(|_| {
-                let _ = transaction.execute_batch("ROLLBACK TO operation; RELEASE operation");
-                Err(Fault::Told(Error::fatal(format!(
-                    "cannot {} the database: a fault of the host",
-                    operation.doing()
-                ))))
-            });
+        let run = || alone(&transaction, || operation.run(&mut batch));
+        let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+            let _ = transaction.execute_batch("ROLLBACK TO operation; RELEASE operation");
+            Err(Fault::Told(Error::fatal(format!(
+                "cannot {} the database: a fault of the host",
+                operation.doing()
+            ))))
+        });
         let after = batch.sequence;
         match result {
             Ok(()) => sequence = after,
-            Err(_) => told.truncate(before),
+            Err(_) => {
+                told.truncate(before.0);
+                changes.truncate(before.1);
+            }
         }
         // Some failures end the whole transaction.
         if transaction.is_autocommit() {
@@ -236,18 +257,29 @@ fn transact(
         }
         done.push(result);
     }
+    let changed = match changes.as_slice() {
+        [] => profiles::Changed::new(),
+        _ => match alone(&transaction, || profiles::flush(&transaction, profiles, changes, now)) {
+            Ok(changed) => changed,
+            Err(fault) if transaction.is_autocommit() => return Err(fault),
+            // The jobs' ends must not wait for figures.
+            Err(fault) => {
+                tracing::warn!(
+                    ?fault,
+                    "what attempts used could not be stored, and is left out of the profiles"
+                );
+                profiles::Changed::new()
+            }
+        },
+    };
     transaction.commit()?;
-    Ok(())
+    Ok(changed)
 }
 
 /// Does one operation in whole, or not at all.
-fn alone(
-    transaction: &Transaction<'_>,
-    operation: &mut dyn Operation,
-    batch: &mut Batch<'_>,
-) -> Result<(), Fault> {
+fn alone<T>(transaction: &Transaction<'_>, operation: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     transaction.prepare_cached("SAVEPOINT operation")?.execute([])?;
-    let result = operation.run(batch);
+    let result = operation();
     if result.is_err() && !transaction.is_autocommit() {
         transaction.prepare_cached("ROLLBACK TO operation")?.execute([])?;
     }

@@ -11,10 +11,11 @@ use crate::error::Error;
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"cjm1");
 
 /// The steps in their order. One that was released is never changed: what is to be different becomes a new one.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("migrations/0001_configurations.sql"),
     include_str!("migrations/0002_jobs.sql"),
     include_str!("migrations/0003_sequences.sql"),
+    include_str!("migrations/0004_profiles.sql"),
 ];
 
 /// The version that the last step leads to.

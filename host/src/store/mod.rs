@@ -10,6 +10,7 @@ mod group;
 mod jobs;
 mod migrations;
 mod open;
+mod profiles;
 mod readers;
 mod sequences;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use jobs::JobState;
 pub(crate) use jobs::{
     Claim, Content, Ending, Found, JobQuery, JobRow, Jobs, Keyed, NewRow, OpenJob, Payload, Which,
 };
+pub(crate) use profiles::{Ended, ProfileKey, ProfileQuery, Sample, StoredProfile, Welford};
 use readers::Readers;
 pub use sequences::{SequenceMode, SequenceState};
 

@@ -126,7 +126,7 @@ fn is_opened_as_it_must_be() {
     assert_eq!(pragma("synchronous"), 2);
     assert_eq!(pragma("foreign_keys"), 1);
     assert_eq!(pragma("busy_timeout"), 5000);
-    assert_eq!(pragma("user_version"), 3);
+    assert_eq!(pragma("user_version"), 4);
     assert_eq!(pragma("application_id"), 0x636a_6d31);
 }
 
@@ -161,7 +161,7 @@ fn a_database_of_a_later_release_is_refused_and_left_as_it_is() {
     let error = Database::open(&path).unwrap_err();
     assert_eq!(error.category(), Category::InvalidInput);
     assert!(error.to_string().contains("later release"), "{error}");
-    assert!(error.to_string().contains("version 99, this release knows 3"), "{error}");
+    assert!(error.to_string().contains("version 99, this release knows 4"), "{error}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::engine::{Meter, Stop};
+use crate::engine::{MemoryGauge, Meter, Stop};
 use crate::event::CancelPhase;
 
 /// How urgently a job was asked to stop. The levels only rise.
@@ -23,10 +23,12 @@ pub(crate) struct Cancellation {
     stopper: Mutex<Option<Arc<Stopper>>>,
 }
 
-/// What stops a guest that computes: its Store's flag, and an epoch that makes it look.
+/// What a Store can be stopped and measured by from outside: its flag, an epoch that makes a guest that computes look
+/// at it, and its memory.
 #[derive(Debug)]
 pub(crate) struct Stopper {
     pub(crate) meter: Arc<Meter>,
+    pub(crate) memory: Arc<MemoryGauge>,
     pub(crate) engine: wasmtime::Engine,
 }
 
@@ -68,14 +70,14 @@ impl Cancellation {
     }
 
     /// Lends the job the means to stop its Store, for as long as it runs in there alone.
-    pub(crate) fn attach(&self, stopper: &Arc<Stopper>) {
+    pub(super) fn attach(&self, stopper: &Arc<Stopper>) {
         *self.stopper() = Some(stopper.clone());
         if self.is_at_once() {
             stopper.stop(Stop::Forced);
         }
     }
 
-    pub(crate) fn detach(&self) {
+    pub(super) fn detach(&self) {
         *self.stopper() = None;
     }
 

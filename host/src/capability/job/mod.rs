@@ -3,6 +3,7 @@
 mod cancel;
 mod sinks;
 mod state;
+mod watcher;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +17,7 @@ pub(crate) use cancel::Stopper;
 pub(crate) use sinks::Sinks;
 pub use state::CallStats;
 pub(crate) use state::{Job, JobLimits};
+pub(crate) use watcher::{Gauges, Watcher};
 
 /// The one job of a Store that runs one at a time. Standard output and error look here too.
 pub(crate) type Current = Arc<Mutex<Option<Arc<Job>>>>;

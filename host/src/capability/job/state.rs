@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::cancel::Cancellation;
+use super::cancel::{Cancellation, Stopper};
 use super::sinks::Sinks;
+use super::watcher::Watcher;
 use crate::event::{CancelPhase, Event, EventBus, EventKind, LogLevel, LogRecord, Progress, Subscription};
 use crate::policy::Limits;
 
@@ -65,6 +66,7 @@ pub(crate) struct Job {
     limits: JobLimits,
     cancellation: Cancellation,
     bus: EventBus,
+    watcher: Option<Arc<Watcher>>,
     logged: AtomicU32,
     finished: AtomicBool,
     report: Mutex<Report>,
@@ -93,6 +95,7 @@ impl Job {
             limits,
             cancellation: Cancellation::new(),
             bus: EventBus::default(),
+            watcher: None,
             logged: AtomicU32::new(0),
             finished: AtomicBool::new(false),
             report: Mutex::default(),
@@ -104,6 +107,35 @@ impl Job {
         self.id = OnceLock::from(id);
         self.attempt = attempt;
         self
+    }
+
+    /// Has somebody told all that happens in it.
+    pub(crate) fn watched_by(mut self, watcher: Option<Arc<Watcher>>) -> Self {
+        self.watcher = watcher;
+        self
+    }
+
+    /// The job runs in this Store alone from now on, and can be stopped and measured by it.
+    pub(crate) fn attach(&self, store: &Arc<Stopper>) {
+        if let Some(watcher) = &self.watcher {
+            watcher.gauges.enter(store);
+        }
+        self.cancellation.attach(store);
+    }
+
+    /// The job runs in this Store beside others from now on.
+    pub(crate) fn attach_shared(&self, store: &Stopper) {
+        if let Some(watcher) = &self.watcher {
+            watcher.gauges.enter_shared(store);
+        }
+    }
+
+    /// The job does not run in a Store any more.
+    pub(crate) fn detach(&self) {
+        self.cancellation.detach();
+        if let Some(watcher) = &self.watcher {
+            watcher.gauges.leave();
+        }
     }
 
     /// Notes from now on when something new is reported, for [`stalled`](Self::stalled).
@@ -270,7 +302,10 @@ impl Job {
     }
 
     fn is_watched(&self) -> bool {
-        self.bus.is_watched() || self.sinks.plugin.is_watched() || self.sinks.host.all.is_watched()
+        self.watcher.is_some()
+            || self.bus.is_watched()
+            || self.sinks.plugin.is_watched()
+            || self.sinks.host.all.is_watched()
     }
 
     /// Tells what happened in this job.
@@ -278,11 +313,17 @@ impl Job {
         if !self.is_watched() {
             return;
         }
-        let event = Event { instance: self.sinks.instance.clone(), job: self.id().clone(), kind: kind() };
-        for bus in [&self.bus, &self.sinks.plugin, &self.sinks.host.all] {
-            if bus.is_watched() {
+        let kind = kind();
+        let buses = [&self.bus, &self.sinks.plugin, &self.sinks.host.all];
+        if buses.iter().any(|bus| bus.is_watched()) {
+            let (instance, job) = (self.sinks.instance.clone(), self.id().clone());
+            let event = Event { instance, job, kind: kind.clone() };
+            for bus in buses.into_iter().filter(|bus| bus.is_watched()) {
                 bus.send(event.clone());
             }
+        }
+        if let Some(watcher) = &self.watcher {
+            (watcher.tell)(kind);
         }
     }
 

@@ -148,6 +148,7 @@ impl Round {
 
     pub(super) fn begin(&self, call: InFlight) -> Arc<InFlight> {
         let call = Arc::new(call);
+        call.work.job.attach_shared(&self.stopper);
         self.blueprint.counters.begin();
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
         // A guest that spins lets no other call begin, so that the last one to begin bounds it.
@@ -161,6 +162,7 @@ impl Round {
         self.blueprint.counters.took(call.began.elapsed());
         self.blueprint.counters.end(ended);
         self.account_cpu();
+        call.work.job.detach();
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| !Arc::ptr_eq(other, call));
     }
 
@@ -188,6 +190,7 @@ impl Round {
             };
             self.blueprint.counters.took(call.began.elapsed());
             self.blueprint.counters.end((&error).into());
+            call.work.job.detach();
             failed.push((call, error));
         }
     }

@@ -5,6 +5,7 @@ mod faults;
 mod life;
 mod model;
 mod order;
+mod profiles;
 mod recovery;
 mod runner;
 

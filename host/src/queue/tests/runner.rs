@@ -1,12 +1,15 @@
 //! A runner that does as it is told.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use crate::catalog::Digest;
 use crate::error::{Error, Result};
-use crate::event::{CancelPhase, EventKind, LogLevel, LogRecord, Progress};
+use crate::event::{CancelPhase, EventKind, LogLevel, LogRecord, Measured, Progress};
 use crate::queue::{Attempt, JobId, NewJob, Runs, Stop};
 use crate::value::Value;
 
@@ -39,6 +42,21 @@ impl Script {
 
 pub(super) fn log(message: &str) -> EventKind {
     EventKind::Log(LogRecord { level: LogLevel::Info, target: "test".into(), message: message.into() })
+}
+
+/// The configuration of all that is measured.
+pub(super) fn configuration() -> Digest {
+    Digest::of(b"a configuration")
+}
+
+/// So many bytes, and as many milliseconds.
+fn measured(n: u64) -> Option<Measured> {
+    Some(Measured {
+        memory_bytes: Some(n),
+        peak_memory_bytes: Some(2 * n),
+        cpu_time: Some(Duration::from_millis(n)),
+        ..Measured::default()
+    })
 }
 
 impl Runs for Script {
@@ -80,6 +98,25 @@ impl Runs for Script {
                 attempt.report(log("one"));
                 attempt.report(log("two"));
                 Ok(input)
+            }
+            "use" => {
+                let n: u64 = input.to()?;
+                attempt.measure(configuration(), move || measured(n));
+                attempt.report(EventKind::Usage { unit: "steps".into(), amount: n as f64 });
+                if n.is_multiple_of(2) { Ok(input) } else { Err(Error::fatal("it is odd")) }
+            }
+            "grow" => {
+                let seen = AtomicU64::new(0);
+                attempt.measure(configuration(), move || measured(seen.fetch_add(1, Ordering::Relaxed)));
+                attempt.report(EventKind::Usage { unit: "steps".into(), amount: 1.0 });
+                tokio::select! {
+                    permit = self.gate.acquire() => { permit.unwrap().forget(); Ok(input) }
+                    _ = attempt.stopped() => Err(stopped(false)),
+                }
+            }
+            "never" => {
+                attempt.measure(configuration(), || None);
+                Err(Error::NotLoaded { plugin: "i".into(), reason: "it never was".into() })
             }
             "panic" => panic!("as it was told"),
             _ => Err(Error::fatal("it fails")),
