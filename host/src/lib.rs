@@ -82,8 +82,8 @@ pub use policy::{
 pub use queue::{
     Attempt, Block, Cause, Demand, EventFilter, Failure, Figures, Footprint, Holder, Holding, Interrupted,
     Job, JobEvent, JobFilter, JobId, JobState, Machine, NewJob, NewSequence, Notice, Profile, ProfileFilter,
-    Queue, QueueBuilder, QueueEvent, QueueEvents, QueueStats, Retry, Runs, Sequence, SequenceId,
-    SequenceMode, SequenceState, Since, Space, Spread, Step, Stop, Tidied,
+    Queue, QueueBuilder, QueueEvent, QueueEvents, QueueStats, Retry, Runs, Sequence, SequenceFilter,
+    SequenceId, SequenceMode, SequenceState, Since, Space, Spread, Step, Stop, Tidied,
 };
 pub use release::Release;
 pub use settings::{Origin, PluginSettings, PluginSource, Settings, SettingsBuilder};

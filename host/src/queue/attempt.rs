@@ -9,18 +9,18 @@ use futures::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{sleep, sleep_until};
 
-use super::Inner;
+use super::end::{self, Followed};
 use super::event::{Cause, JobEvent};
 use super::id::JobId;
 use super::job::options;
 use super::measure::{self, Measure, Used};
 use super::new_job::Options;
 use super::outcome::{self, Made};
-use super::recover;
 use super::report::Report;
 use super::runs::{Attempt, Current, Stop};
 use super::schedule::Due;
 use super::time::until;
+use super::{Inner, sequence};
 use crate::error::{Category, Error, Result};
 use crate::event::EventKind;
 use crate::store::{Batch, Claim, Fault, JobState, now};
@@ -41,7 +41,10 @@ pub(super) async fn run(inner: Arc<Inner>, id: JobId, number: i64) {
         Ok(options) => {
             let limit = limit(&options, row.deadline);
             let result = match inner.load(input).await {
-                Ok(input) => execute(&inner, &current, input, limit).await,
+                Ok(input) => match sequence::resolve(&inner, &row, &options, input).await {
+                    Ok(input) => execute(&inner, &current, input, limit).await,
+                    Err(error) => Err(error),
+                },
                 Err(error) => Err(error),
             };
             (options, limit, result)
@@ -109,11 +112,14 @@ fn current(id: JobId, claim: &Claim) -> Current {
 
 /// Ends a job of which something is damaged, so that it can never begin.
 async fn give_up(inner: &Arc<Inner>, id: JobId, number: i64, error: Error) {
-    let end = move |batch: &mut Batch<'_>| recover::give_up(batch, number, JobState::Pending, error);
+    let end = move |batch: &mut Batch<'_>| end::give_up(batch, number, JobState::Pending, error);
     let after = {
         let inner = inner.clone();
-        move |_: &Result<()>| {
+        move |ended: &Result<Option<Followed>>| {
             inner.schedule().ended(id);
+            if let Ok(Some(followed)) = ended {
+                inner.follow(followed, Stop::Cancelled);
+            }
             inner.went();
         }
     };

@@ -1,15 +1,14 @@
 //! Cancelling, reordering, retrying and purging.
 
+use super::end::{Exit, Followed, end};
 use super::event::{Cause, JobEvent};
-use super::id::JobId;
+use super::id::{JobId, SequenceId};
 use super::job::{JobFilter, options};
-use super::recover::failure;
 use super::runs::Stop;
 use super::schedule::{Due, Waiting};
-use super::{Inner, Queue};
+use super::{Inner, Queue, sequence};
 use crate::error::{Error, Result};
-use crate::event::{CancelPhase, EventKind};
-use crate::store::{About, Batch, Ending, Fault, JobRow, JobState};
+use crate::store::{About, Batch, Fault, JobRow, JobState};
 
 /// Jobs that are deleted in one transaction: others wait for it.
 pub(super) const AT_ONCE: usize = 500;
@@ -20,7 +19,8 @@ impl Queue {
     /// false where it had ended already.
     ///
     /// A job that was asked to stop is not run again, whatever happens to this process. It still completes if it ends
-    /// with a result.
+    /// with a result. Where it is a step of a sequence that is fail-fast, the steps that have not ended are cancelled
+    /// with it.
     ///
     /// # Errors
     ///
@@ -40,20 +40,25 @@ impl Queue {
 
     async fn stop(&self, id: JobId, stop: Stop) -> Result<bool> {
         let inner = self.inner().clone();
-        let after = move |stopped: &Result<Option<JobState>>| match stopped {
-            Ok(Some(JobState::Running)) => {
+        let after = move |stopped: &Result<Cancelled>| match stopped {
+            Ok(Cancelled::Asked) => {
                 if let Some(current) = inner.schedule().current(id) {
                     current.stop(stop);
                 }
             }
-            Ok(Some(_)) => {
+            Ok(Cancelled::Ended(followed)) => {
                 inner.schedule().ended(id);
+                inner.follow(followed, stop);
                 inner.went();
             }
-            _ => {}
+            Ok(Cancelled::Before) | Err(_) => {}
         };
         let cancel = move |batch: &mut Batch<'_>| cancel(batch, id);
-        self.inner().writer.write("cancel a job in", cancel, after).await.map(|state| state.is_some())
+        self.inner()
+            .writer
+            .write("cancel a job in", cancel, after)
+            .await
+            .map(|done| !matches!(done, Cancelled::Before))
     }
 
     /// Lets a job that is pending go before or after others. False where it is not pending.
@@ -86,13 +91,17 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// `invalid-input`, where there is no such job; `transient`, where the queue is closed.
+    /// `invalid-input`, where there is no such job, or it is a step of a sequence: see
+    /// [`retry_sequence`](Self::retry_sequence); `transient`, where the queue is closed.
     pub async fn retry(&self, id: JobId) -> Result<bool> {
         self.inner().open()?;
         let retry = move |batch: &mut Batch<'_>| {
             let row = known(batch, id)?;
             // One of which something is damaged would only fail again.
             options(&row)?;
+            if matches!(row.state, JobState::Failed | JobState::Cancelled) {
+                refuse_step(&row, "once that has ended, retry the sequence, which goes on where it failed")?;
+            }
             if !batch.requeue(row.number)? {
                 return Ok(None);
             }
@@ -125,10 +134,18 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// `invalid-input`, where there is no such job.
+    /// `invalid-input`, where there is no such job, or it is a step of a sequence: see
+    /// [`purge_sequence`](Self::purge_sequence).
     pub async fn purge(&self, id: JobId) -> Result<bool> {
         let purge = move |batch: &mut Batch<'_>| {
-            batch.purge_one(id.as_bytes())?.ok_or_else(|| Fault::Told(unknown(id)))
+            let purged = batch.purge_one(id.as_bytes())?.ok_or_else(|| Fault::Told(unknown(id)))?;
+            if !purged {
+                let row = known(batch, id)?;
+                if row.state.is_final() {
+                    refuse_step(&row, "purge the sequence, which goes as a whole")?;
+                }
+            }
+            Ok(purged)
         };
         let purged = self.inner().writer.write("purge a job in", purge, |_| ()).await?;
         if purged {
@@ -137,7 +154,7 @@ impl Queue {
         Ok(purged)
     }
 
-    /// Deletes all jobs that have ended and match; how many they were.
+    /// Deletes all jobs that have ended and match, and are no steps of sequences; how many they were.
     ///
     /// # Errors
     ///
@@ -186,27 +203,40 @@ fn known(batch: &mut Batch<'_>, id: JobId) -> Result<JobRow, Fault> {
     batch.job(id.as_bytes())?.ok_or_else(|| Fault::Told(unknown(id)))
 }
 
-/// The state in which it stopped the job; none where that had ended.
-fn cancel(batch: &mut Batch<'_>, id: JobId) -> Result<Option<JobState>, Fault> {
+/// What a cancellation did.
+enum Cancelled {
+    /// The job waited, and has ended.
+    Ended(Followed),
+    /// The job runs, and is to stop.
+    Asked,
+    /// The job had ended.
+    Before,
+}
+
+fn cancel(batch: &mut Batch<'_>, id: JobId) -> Result<Cancelled, Fault> {
     let row = known(batch, id)?;
     match row.state {
         JobState::Pending => {
             let what = format!("job {id} (action `{}` of `{}`)", row.action, row.instance);
             let error = Error::Cancelled { what, forced: false };
-            let stored = failure(&error, &row.instance, row.attempt, batch.now())?;
-            let ending = Ending { state: JobState::Cancelled, error: Some(stored), result: None };
-            batch.end(row.number, JobState::Pending, &ending)?;
-            let event = JobEvent::state(JobState::Cancelled, Cause::Requested).json()?;
-            batch.tell(row.about(), event)?;
-            Ok(Some(JobState::Pending))
+            let exit = Exit::with(JobState::Cancelled, Cause::Requested, error);
+            let followed = end(batch, row.number, JobState::Pending, row.about(), exit)?;
+            Ok(Cancelled::Ended(followed.unwrap_or_default()))
         }
         JobState::Running => {
-            if batch.request_cancel(row.number)? {
-                let event = JobEvent::Told(EventKind::Cancel { phase: CancelPhase::Requested }).json()?;
-                batch.tell(row.about(), event)?;
-            }
-            Ok(Some(JobState::Running))
+            sequence::stop(batch, &row)?;
+            Ok(Cancelled::Asked)
         }
-        _ => Ok(None),
+        _ => Ok(Cancelled::Before),
     }
+}
+
+/// A step is run again, or deleted, only with its sequence.
+fn refuse_step(row: &JobRow, what: &str) -> Result<(), Fault> {
+    let Some(sequence) = row.sequence_id.map(SequenceId::of) else { return Ok(()) };
+    Err(Fault::Told(Error::invalid(format!(
+        "job {} is step {} of sequence {sequence}; {what}",
+        JobId::of(row.id),
+        row.step.unwrap_or(0)
+    ))))
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::demand::Footprint;
+use super::end::{Exit, Followed, end};
 use super::event::{Block, Cause, JobEvent};
 use super::id::JobId;
+use super::runs::Stop;
 use super::schedule::{Asked, Due, Now, Picked, Rooms};
 use super::{Inner, admission, attempt};
 use crate::error::{Clock, Error, Result};
-use crate::store::{Batch, Ending, JobState, now};
+use crate::store::{Batch, JobState, now};
 
 /// Starts what can be started, whenever something changes, until the queue is closed.
 pub(super) async fn run(inner: Arc<Inner>) {
@@ -19,10 +21,10 @@ pub(super) async fn run(inner: Arc<Inner>) {
             tokio::spawn(attempt::run(inner.clone(), id, number));
         }
         for (id, number) in picked.expired {
-            tokio::spawn(end(inner.clone(), id, number, Ended::Expired));
+            tokio::spawn(end_waiting(inner.clone(), id, number, Ended::Expired));
         }
         for (id, number, error) in picked.refused {
-            tokio::spawn(end(inner.clone(), id, number, Ended::Refused(error)));
+            tokio::spawn(end_waiting(inner.clone(), id, number, Ended::Refused(error)));
         }
         for eviction in picked.evictions {
             tokio::spawn(admission::evict(inner.clone(), eviction));
@@ -70,9 +72,9 @@ enum Ended {
 }
 
 /// Ends a job that waited.
-async fn end(inner: Arc<Inner>, id: JobId, number: i64, ended: Ended) {
+async fn end_waiting(inner: Arc<Inner>, id: JobId, number: i64, ended: Ended) {
     let settle = move |batch: &mut Batch<'_>| {
-        let Some(row) = batch.job(id.as_bytes())? else { return Ok(()) };
+        let Some(row) = batch.job(id.as_bytes())? else { return Ok(Followed::default()) };
         let waited = batch.now().saturating_sub(row.submitted_at);
         let (cause, error) = match ended {
             Ended::Refused(error) => (Cause::Refused, error),
@@ -85,24 +87,20 @@ async fn end(inner: Arc<Inner>, id: JobId, number: i64, ended: Ended) {
                 (Cause::Deadline, error)
             }
         };
-        let stored = super::recover::failure(&error, &row.instance, row.attempt, batch.now())?;
-        let ending = Ending { state: JobState::Failed, error: Some(stored), result: None };
-        if batch.end(number, JobState::Pending, &ending)? {
-            let event = JobEvent::State { state: JobState::Failed, cause, error: Some(error), due_at: None };
-            batch.tell(row.about(), event.json()?)?;
-        }
-        Ok(())
+        let exit = Exit::with(JobState::Failed, cause, error);
+        Ok(end(batch, number, JobState::Pending, row.about(), exit)?.unwrap_or_default())
     };
     let after = {
         let inner = inner.clone();
-        move |ended: &Result<()>| {
-            let mut schedule = inner.schedule();
+        move |ended: &Result<Followed>| {
             match ended {
-                Ok(()) => schedule.ended(id),
+                Ok(followed) => {
+                    inner.schedule().ended(id);
+                    inner.follow(followed, Stop::Cancelled);
+                }
                 // It keeps waiting, to be tried again.
-                Err(_) => schedule.put_back(id, Due::After(Instant::now() + attempt::PAUSE)),
+                Err(_) => inner.schedule().put_back(id, Due::After(Instant::now() + attempt::PAUSE)),
             }
-            drop(schedule);
             inner.went();
         }
     };

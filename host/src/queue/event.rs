@@ -125,6 +125,8 @@ pub enum Cause {
     Deadline,
     /// What it needs of the machine is not there, or not within the time that it may wait for that.
     Refused,
+    /// Another step of its sequence did not complete.
+    Sequence,
     /// What is stored of it cannot be read.
     Damaged,
 }
@@ -154,6 +156,8 @@ pub enum Block {
         /// How many may run at once.
         limit: usize,
     },
+    /// The step before it in its sequence has not ended. Not told as an event: [`JobEvent::Advanced`] says when it has.
+    Step,
     /// What it takes up is not free.
     Resources {
         /// Memory, or memory of a GPU.

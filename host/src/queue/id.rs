@@ -18,17 +18,15 @@ pub struct JobId(Uuid);
 #[serde(transparent)]
 pub struct SequenceId(Uuid);
 
-impl JobId {
-    /// An id that no other job has. Each is greater than those before it in this process, even where the clock was put
-    /// back.
-    pub(super) fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
-}
-
 macro_rules! id {
     ($type:ident, $says:literal) => {
         impl $type {
+            /// An id that nothing else has. Each is greater than those before it in this process, even where the clock
+            /// was put back.
+            pub(super) fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+
             pub(super) fn of(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }

@@ -12,7 +12,7 @@ use super::retry::Retry;
 use super::time::{from_millis, length, rfc3339, to_millis};
 use crate::error::{Error, Result};
 use crate::event::{Measured, Progress};
-use crate::store::{JobQuery, JobRow, JobState};
+use crate::store::{JobQuery, JobRow, JobState, SequenceState};
 
 /// A job as it was when it was looked at.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -115,13 +115,16 @@ pub struct JobFilter {
     pub(super) query: JobQuery,
 }
 
-/// How many jobs there are, and how many events.
+/// How many jobs and sequences there are, and how many events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct QueueStats {
     /// Jobs in each state.
     pub jobs: BTreeMap<JobState, u64>,
+    /// Sequences in each state.
+    #[serde(default)]
+    pub sequences: BTreeMap<SequenceState, u64>,
     /// The first event that is stored; 0 where there is none.
     pub first_event: u64,
     /// The last event; 0 where there is none.
@@ -202,6 +205,12 @@ impl JobFilter {
     /// Those that have this label; of several calls, those that have all.
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.query.labels.push((name.into(), value.into()));
+        self
+    }
+
+    /// The steps of one sequence.
+    pub fn sequence(mut self, id: SequenceId) -> Self {
+        self.query.sequence_id = Some(*id.as_bytes());
         self
     }
 

@@ -14,7 +14,7 @@ use super::job::{Job, JobFilter, QueueStats};
 use super::runs::Current;
 use crate::error::{Clock, Error, Result};
 use crate::event::{EventKind, LogRecord, Measured};
-use crate::store::{BUSY_TIMEOUT, DatabaseHealth, EventQuery, JobRow, JobState, Which};
+use crate::store::{BUSY_TIMEOUT, DatabaseHealth, EventQuery, JobRow, JobState, SequenceState, Which};
 use crate::value::Value;
 
 /// Events that are read at once.
@@ -146,7 +146,7 @@ impl Queue {
         Ok(timeline.into_iter().filter_map(log).collect())
     }
 
-    /// How many jobs there are, and how many events.
+    /// How many jobs and sequences there are, and how many events.
     ///
     /// # Errors
     ///
@@ -154,14 +154,16 @@ impl Queue {
     pub async fn stats(&self) -> Result<QueueStats> {
         let read = |inner: &super::Inner| {
             let database = inner.writer.database();
-            Ok((database.jobs().count()?, database.events().range()?))
+            Ok((database.jobs().count()?, database.sequences().count()?, database.events().range()?))
         };
-        let (counted, events) = self.inner().blocking(read).await?;
+        let (counted, of_sequences, events) = self.inner().blocking(read).await?;
         let mut jobs: BTreeMap<_, _> = JobState::ALL.into_iter().map(|state| (state, 0)).collect();
         jobs.extend(counted);
+        let mut sequences: BTreeMap<_, _> = SequenceState::ALL.into_iter().map(|state| (state, 0)).collect();
+        sequences.extend(of_sequences);
         let (first, last) = events.unwrap_or_default();
         let number = |sequence| u64::try_from(sequence).unwrap_or(0);
-        Ok(QueueStats { jobs, first_event: number(first), last_event: number(last) })
+        Ok(QueueStats { jobs, sequences, first_event: number(first), last_event: number(last) })
     }
 
     /// Looks at the database of a data folder, whoever uses it, and changes nothing: every page is read. None where there

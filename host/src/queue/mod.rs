@@ -8,6 +8,7 @@ mod change;
 mod close;
 mod demand;
 mod dispatch;
+mod end;
 mod event;
 mod holder;
 mod id;
@@ -63,7 +64,7 @@ pub use retry::Retry;
 use runs::Runner;
 pub use runs::{Attempt, Runs, Stop};
 use schedule::Schedule;
-pub use sequence::{NewSequence, Sequence, Step};
+pub use sequence::{NewSequence, Sequence, SequenceFilter, Step};
 pub use subscribe::{EventFilter, Notice, QueueEvents, Since};
 
 /// A queue of durable jobs in a data folder. Cheap to clone; all clones are the same queue.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::retry::Retry;
+use super::sequence::Uses;
 use crate::error::{Error, Result};
 use crate::value::Value;
 
@@ -81,6 +82,9 @@ pub(super) struct Options {
     pub(super) interrupted: Option<Interrupted>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) drop_result: bool,
+    /// Of a step of a sequence: the steps whose results its input uses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) uses: Vec<Uses>,
 }
 
 /// What becomes of a job whose attempt ended because the process did.
@@ -205,21 +209,7 @@ impl NewJob {
         if let Some(key) = &self.idempotency_key {
             name("idempotency key", key)?;
         }
-        if self.labels.len() > LABELS {
-            return Err(Error::invalid(format!(
-                "a job has {LABELS} labels at most, and this one {}; put the rest into its input",
-                self.labels.len()
-            )));
-        }
-        for (label, value) in &self.labels {
-            name("label", label)?;
-            if value.len() > LABEL_BYTES {
-                return Err(Error::invalid(format!(
-                    "the label `{label}` is {} bytes long, over the limit of {LABEL_BYTES}; put it into the input",
-                    value.len()
-                )));
-            }
-        }
+        check_labels(&self.labels)?;
         if let (Some(from), Some(to)) = (self.not_before, self.deadline)
             && from >= to
         {
@@ -237,13 +227,34 @@ impl NewJob {
     }
 }
 
-fn name(what: &str, text: &str) -> Result<()> {
+/// Holds labels against their limits.
+pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<()> {
+    if labels.len() > LABELS {
+        return Err(Error::invalid(format!(
+            "a job or a sequence has {LABELS} labels at most, and this one {}; put the rest into an input",
+            labels.len()
+        )));
+    }
+    for (label, value) in labels {
+        name("label", label)?;
+        if value.len() > LABEL_BYTES {
+            return Err(Error::invalid(format!(
+                "the label `{label}` is {} bytes long, over the limit of {LABEL_BYTES}; put it into an input",
+                value.len()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Holds a name against the limits of all names.
+pub(super) fn name(what: &str, text: &str) -> Result<()> {
     if text.is_empty() {
-        return Err(Error::invalid(format!("the {what} of a job must not be empty; name one")));
+        return Err(Error::invalid(format!("the {what} must not be empty; name one")));
     }
     if text.len() > NAME_BYTES {
         return Err(Error::invalid(format!(
-            "the {what} of a job is {} bytes long, over the limit of {NAME_BYTES}; shorten it",
+            "the {what} is {} bytes long, over the limit of {NAME_BYTES}; shorten it",
             text.len()
         )));
     }
@@ -265,11 +276,8 @@ mod tests {
         let later = UNIX_EPOCH + Duration::from_secs(1);
         let labels = (0..65).fold(job(), |job, n| job.label(n.to_string(), ""));
         for (bad, says) in [
-            (NewJob::new("", "a", serde_json::json!(1)), "the instance of a job must not be empty"),
-            (
-                NewJob::new("i", "x".repeat(257), serde_json::json!(1)),
-                "the action of a job is 257 bytes long",
-            ),
+            (NewJob::new("", "a", serde_json::json!(1)), "the instance must not be empty"),
+            (NewJob::new("i", "x".repeat(257), serde_json::json!(1)), "the action is 257 bytes long"),
             (job().lane(""), "the lane"),
             (job().idempotency_key("k".repeat(300)), "the idempotency key"),
             (labels, "64 labels at most"),

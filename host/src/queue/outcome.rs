@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::{PAUSE, tell_all};
 use super::blobs::Pin;
+use super::end::{Exit, Followed, end};
 use super::event::{Cause, JobEvent};
 use super::id::JobId;
 use super::measure::Used;
@@ -17,7 +18,7 @@ use super::{Inner, admission};
 use crate::error::{Category, Clock, Error, Result};
 use crate::event::EventKind;
 use crate::policy::Backtraces;
-use crate::store::{Batch, Ending, Fault, JobRow, JobState, Payload, now};
+use crate::store::{Batch, Fault, JobRow, JobState, Payload, now};
 use crate::value::Value;
 
 /// An attempt that was made.
@@ -187,12 +188,12 @@ async fn store(
     };
     let after = {
         let (inner, row) = (inner.clone(), row.clone());
-        move |stored: &Result<JobState>| {
+        move |stored: &Result<Settled>| {
             drop(pin);
-            let Ok(state) = stored else { return };
+            let Ok(settled) = stored else { return };
             let id = JobId::of(row.id);
             let mut schedule = inner.schedule();
-            if *state == JobState::Pending {
+            if let Settled::Again = settled {
                 schedule.add(&Waiting {
                     id,
                     number: row.number,
@@ -207,10 +208,22 @@ async fn store(
                 schedule.ended(id);
             }
             drop(schedule);
+            if let Settled::Ended(followed) = settled {
+                inner.follow(followed, Stop::Cancelled);
+            }
             inner.went();
         }
     };
     inner.writer.write("store the end of a job in", operation, after).await.map(drop)
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub(super) enum Settled {
+    /// It waits for its next attempt.
+    Again,
+    /// It has ended.
+    Ended(Followed),
 }
 
 fn write(
@@ -219,7 +232,7 @@ fn write(
     outcome: Outcome,
     used: Option<Used>,
     limit: u32,
-) -> Result<JobState, Fault> {
+) -> Result<Settled, Fault> {
     // Somebody may have cancelled it in the last moment.
     let latest = batch.job(&row.id)?;
     let cancelled = latest.as_ref().is_some_and(|row| row.cancel_requested);
@@ -231,25 +244,37 @@ fn write(
         (Outcome::Retry(error, _), _) if cancelled => Outcome::Cancelled(error),
         (outcome, _) => outcome,
     };
-    let (state, error, cause, wait, result) = match outcome {
-        Outcome::Completed(result) => (JobState::Completed, None, Cause::Ended, None, result),
-        Outcome::Failed(error) => (JobState::Failed, Some(error), Cause::Ended, None, None),
-        Outcome::Cancelled(error) => (JobState::Cancelled, Some(error), Cause::Requested, None, None),
-        Outcome::Retry(error, wait) => (JobState::Pending, Some(error), Cause::Retry, Some(wait), None),
-        Outcome::Interrupted => (JobState::Pending, None, Cause::Interrupted, None, None),
+    let exit = match outcome {
+        Outcome::Completed(result) => {
+            Exit { state: JobState::Completed, cause: Cause::Ended, error: None, result }
+        }
+        Outcome::Failed(error) => Exit::with(JobState::Failed, Cause::Ended, error),
+        Outcome::Cancelled(error) => Exit::with(JobState::Cancelled, Cause::Requested, error),
+        Outcome::Retry(error, wait) => {
+            again(batch, row, error, wait)?;
+            return Ok(Settled::Again);
+        }
+        // The job is gone.
+        Outcome::Interrupted => return Ok(Settled::Ended(Followed::default())),
     };
-    let due_at = wait.map(|wait| batch.now().saturating_add(millis(wait)));
-    let stored =
-        error.as_ref().map(|error| failure(error, &row.instance, row.attempt, batch.now())).transpose()?;
-    let changed = match state {
-        JobState::Pending => batch.postpone(row.number, due_at, stored.as_deref(), false)?,
-        _ => batch.end(row.number, JobState::Running, &Ending { state, error: stored, result })?,
-    };
-    if changed {
-        let event = JobEvent::State { state, cause, error, due_at: due_at.map(from_millis) };
+    let followed = end(batch, row.number, JobState::Running, row.about(), exit)?;
+    Ok(Settled::Ended(followed.unwrap_or_default()))
+}
+
+/// Has it wait for its next attempt.
+fn again(batch: &mut Batch<'_>, row: &JobRow, error: Error, wait: Duration) -> Result<(), Fault> {
+    let due_at = batch.now().saturating_add(millis(wait));
+    let stored = failure(&error, &row.instance, row.attempt, batch.now())?;
+    if batch.postpone(row.number, Some(due_at), Some(&stored), false)? {
+        let event = JobEvent::State {
+            state: JobState::Pending,
+            cause: Cause::Retry,
+            error: Some(error),
+            due_at: Some(from_millis(due_at)),
+        };
         batch.tell(row.about(), event.json()?)?;
     }
-    Ok(state)
+    Ok(())
 }
 
 #[cfg(test)]

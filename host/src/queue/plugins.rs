@@ -18,12 +18,12 @@ impl Runs for Manager {
     /// Holds the input against the size that is allowed and the action's schema; loads the instance for that. A job of an
     /// action that is not idempotent fails where its process ends while it runs, unless it says otherwise.
     async fn check(&self, job: &mut NewJob) -> Result<()> {
+        self.check_step(job).await?;
         let plugin = instance(self, job.instance()).await?.plugin()?;
         let description = plugin.description();
         let Some(action) = description.action(job.action()) else {
             return Err(description.unknown_action(job.action()));
         };
-        job.interrupted_or(if action.idempotent { Interrupted::Retry } else { Interrupted::Fail });
         let (size, limit) = (job.input().len() as u64, plugin.limits().input_bytes);
         if size > limit {
             let message = format!(
@@ -37,6 +37,18 @@ impl Runs for Manager {
             Value::Json(text) => action.validate_input_json(text),
             Value::Blob(_) => Ok(()),
         }
+    }
+
+    /// Holds the action against those that there are. The input is held against its schema when it is known: the step
+    /// fails where it does not fit.
+    async fn check_step(&self, job: &mut NewJob) -> Result<()> {
+        let plugin = instance(self, job.instance()).await?.plugin()?;
+        let description = plugin.description();
+        let Some(action) = description.action(job.action()) else {
+            return Err(description.unknown_action(job.action()));
+        };
+        job.interrupted_or(if action.idempotent { Interrupted::Retry } else { Interrupted::Fail });
+        Ok(())
     }
 
     fn room(&self, id: &str) -> Result<usize> {

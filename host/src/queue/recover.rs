@@ -1,19 +1,25 @@
 //! Where the last process ended, this one goes on.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::Inner;
+use super::end::{Exit, end, give_up};
 use super::event::{Cause, JobEvent};
-use super::id::JobId;
+use super::id::{JobId, SequenceId};
 use super::job::{Failure, options};
 use super::new_job::Interrupted;
+use super::outcome::Settled;
 use super::retry::LONGEST;
 use super::schedule::{Due, Waiting};
 use super::time::{from_millis, until};
+use super::{Inner, sequence};
 use crate::error::{Error, Result};
-use crate::store::{About, Batch, Ending, Fault, Found, JobRow, JobState, OpenJob, now};
+use crate::store::{Batch, Fault, Found, JobRow, JobState, OpenJob, now};
+
+/// How often what is damaged is looked for. Once is enough, where it can be ended.
+const ROUNDS: usize = 3;
 
 /// Settles what ran, and fills the schedule with what is pending.
 pub(super) async fn run(inner: &Arc<Inner>) -> Result<()> {
@@ -29,27 +35,72 @@ pub(super) async fn run(inner: &Arc<Inner>) -> Result<()> {
         Ok(())
     };
     inner.writer.write("settle the jobs that were interrupted in", settle, |_| ()).await?;
-    let pending = inner.blocking(|inner| inner.writer.database().jobs().pending()).await?;
-    let Found { jobs: pending, damaged } = pending;
-    if !damaged.is_empty() {
-        let end = move |batch: &mut Batch<'_>| {
-            damaged
-                .into_iter()
-                .try_for_each(|(number, error)| give_up(batch, number, JobState::Pending, error))
+    let mut read = inner.blocking(Left::read).await?;
+    // What is damaged is ended, which may let the next step of a sequence go.
+    for _ in 0..ROUNDS {
+        if read.damaged.is_empty() && read.stalled.is_empty() {
+            break;
+        }
+        let (damaged, stalled) = (std::mem::take(&mut read.damaged), std::mem::take(&mut read.stalled));
+        let mend = move |batch: &mut Batch<'_>| {
+            for (number, error) in damaged {
+                give_up(batch, number, JobState::Pending, error)?;
+            }
+            stalled.iter().try_for_each(|id| sequence::mend(batch, id))
         };
-        inner.writer.write("end the damaged jobs in", end, |_| ()).await?;
+        inner.writer.write("end the damaged jobs in", mend, |_| ()).await?;
+        read = inner.blocking(Left::read).await?;
     }
     let last = inner.blocking(|inner| inner.writer.database().events().range()).await?;
     inner.last_event.store(last.map_or(0, |(_, last)| last), Ordering::Release);
     let mut schedule = inner.schedule();
-    for job in &pending {
+    for job in &read.pending {
         schedule.add(&waiting(job));
+    }
+    for id in read.sequences {
+        schedule.sequences.begun(SequenceId::of(id));
     }
     Ok(())
 }
 
+/// What the last process left, apart from what ran.
+struct Left {
+    pending: Vec<OpenJob>,
+    sequences: HashSet<[u8; 16]>,
+    /// Jobs that can never run.
+    damaged: Vec<(i64, Error)>,
+    /// Sequences of which no step is to run, and that have not ended.
+    stalled: Vec<[u8; 16]>,
+}
+
+impl Left {
+    fn read(inner: &Inner) -> Result<Self> {
+        let database = inner.writer.database();
+        let Found { jobs: pending, mut damaged } = database.jobs().pending()?;
+        let sequences: HashSet<_> = database.sequences().open()?.into_iter().collect();
+        let mut going = HashSet::new();
+        for job in &pending {
+            match job.sequence_id.filter(|id| sequences.contains(id)) {
+                Some(id) if !job.held => drop(going.insert(id)),
+                // A step would wait forever for one before it that nobody knows of.
+                None if job.held => damaged.push((job.number, lost(job))),
+                _ => {}
+            }
+        }
+        let stalled = sequences.difference(&going).copied().collect();
+        Ok(Self { pending, sequences, damaged, stalled })
+    }
+}
+
+fn lost(job: &OpenJob) -> Error {
+    Error::fatal(format!(
+        "job {} is a step of a sequence that is not stored, or has ended: the database was damaged; submit it again",
+        JobId::of(job.id)
+    ))
+}
+
 /// An attempt ended with its process: the job is to be run again, or has ended.
-pub(super) fn interrupted(batch: &mut Batch<'_>, row: &JobRow, limit: u32) -> Result<JobState, Fault> {
+pub(super) fn interrupted(batch: &mut Batch<'_>, row: &JobRow, limit: u32) -> Result<Settled, Fault> {
     let what = || format!("job {} (action `{}` of `{}`)", JobId::of(row.id), row.action, row.instance);
     let error = match options(row) {
         _ if row.cancel_requested => Some(Error::Cancelled { what: what(), forced: true }),
@@ -72,29 +123,15 @@ pub(super) fn interrupted(batch: &mut Batch<'_>, row: &JobRow, limit: u32) -> Re
         Some(Error::Cancelled { .. }) => JobState::Cancelled,
         Some(_) => JobState::Failed,
     };
-    match &error {
-        None => batch.postpone(row.number, None, None, true)?,
-        Some(error) => {
-            let error = Some(failure(error, &row.instance, row.attempt, batch.now())?);
-            batch.end(row.number, JobState::Running, &Ending { state, error, result: None })?
-        }
-    };
-    let event = JobEvent::State { state, cause: Cause::Interrupted, error, due_at: None };
-    batch.tell(row.about(), event.json()?)?;
-    Ok(state)
-}
-
-/// Ends a job of which something is damaged, so that it can never begin.
-pub(super) fn give_up(batch: &mut Batch<'_>, number: i64, from: JobState, error: Error) -> Result<(), Fault> {
-    let stored = failure(&error, "", 0, batch.now())?;
-    let ending = Ending { state: JobState::Failed, error: Some(stored), result: None };
-    if batch.end(number, from, &ending)? {
-        let id = batch.id_of(number)?;
-        let (state, cause) = (JobState::Failed, Cause::Damaged);
-        let event = JobEvent::State { state, cause, error: Some(error), due_at: None };
-        batch.tell(About { job: Some(&id), ..About::default() }, event.json()?)?;
+    if let Some(error) = error {
+        let exit = Exit::with(state, Cause::Interrupted, error);
+        let followed = end(batch, row.number, JobState::Running, row.about(), exit)?;
+        return Ok(Settled::Ended(followed.unwrap_or_default()));
     }
-    Ok(())
+    if batch.postpone(row.number, None, None, true)? {
+        batch.tell(row.about(), JobEvent::state(state, Cause::Interrupted).json()?)?;
+    }
+    Ok(Settled::Again)
 }
 
 /// A failure as it is stored with a job.
@@ -105,8 +142,9 @@ pub(super) fn failure(error: &Error, instance: &str, attempt: u32, at: i64) -> R
         .map_err(|error| Error::fatal(format!("the error of a job cannot be written: {error}")))
 }
 
-fn waiting(job: &OpenJob) -> Waiting<'_> {
+pub(super) fn waiting(job: &OpenJob) -> Waiting<'_> {
     let due = match (job.due_at, job.attempt) {
+        _ if job.held => Due::Held,
         (None, _) => Due::Now,
         (Some(at), 0) => Due::Wall(at),
         // It waits for its next attempt; not longer than anybody can ask for, wherever the clock was put meanwhile.

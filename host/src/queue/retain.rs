@@ -8,7 +8,7 @@ use super::time::millis;
 use super::{Inner, Queue};
 use crate::error::Result;
 use crate::policy::Retention;
-use crate::store::{Batch, JobQuery, now};
+use crate::store::{Batch, JobQuery, SequenceQuery, now};
 
 /// How often is tidied.
 const EVERY: Duration = Duration::from_secs(60);
@@ -63,6 +63,9 @@ async fn tidy(inner: &Arc<Inner>) -> Result<Tidied> {
     if let Some(ended_before) = before(job_age) {
         let query = JobQuery { ended_before: Some(ended_before), ..JobQuery::default() };
         let purge = move |batch: &mut Batch<'_>| batch.purge(&query, AT_ONCE);
+        tidied.jobs += all(inner, purge).await?;
+        let query = SequenceQuery { ended_before: Some(ended_before), ..SequenceQuery::default() };
+        let purge = move |batch: &mut Batch<'_>| Ok(batch.purge_sequences(&query, AT_ONCE)?.1);
         tidied.jobs += all(inner, purge).await?;
     }
     if let Some(keep) = jobs {

@@ -55,6 +55,17 @@ pub trait Runs: Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// The same of a step of a sequence whose input is not known yet, since it uses the result of an earlier one. What
+    /// stands in the input instead of that is not to be looked at. Default: takes everything.
+    ///
+    /// # Errors
+    ///
+    /// As for [`check`](Self::check).
+    fn check_step(&self, job: &mut NewJob) -> impl Future<Output = Result<()>> + Send {
+        let _ = job;
+        async { Ok(()) }
+    }
+
     /// How many jobs of this instance may run at once. Default: as many as the queue runs.
     ///
     /// It is asked often, and must answer at once. After the answer changes, call [`wake`](crate::Queue::wake).
@@ -252,6 +263,7 @@ pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// [`Runs`] behind a pointer.
 pub(super) trait Runner: Send + Sync {
     fn check<'a>(&'a self, job: &'a mut NewJob) -> BoxFuture<'a, Result<()>>;
+    fn check_step<'a>(&'a self, job: &'a mut NewJob) -> BoxFuture<'a, Result<()>>;
     fn room(&self, instance: &str) -> Result<usize>;
     fn footprint(&self, instance: &str) -> Footprint;
     fn holdings(&self) -> Vec<Holding>;
@@ -263,6 +275,10 @@ pub(super) trait Runner: Send + Sync {
 impl<R: Runs> Runner for R {
     fn check<'a>(&'a self, job: &'a mut NewJob) -> BoxFuture<'a, Result<()>> {
         Box::pin(Runs::check(self, job))
+    }
+
+    fn check_step<'a>(&'a self, job: &'a mut NewJob) -> BoxFuture<'a, Result<()>> {
+        Box::pin(Runs::check_step(self, job))
     }
 
     fn room(&self, instance: &str) -> Result<usize> {

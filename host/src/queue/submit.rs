@@ -1,5 +1,6 @@
 //! Accepting jobs.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ring::digest::{Context, SHA256};
@@ -12,7 +13,7 @@ use super::schedule::{Due, Waiting};
 use super::time::to_millis;
 use super::{Inner, Queue};
 use crate::error::{Error, Result};
-use crate::store::{About, Batch, Content, Fault, JobState, Keyed, NewRow, Payload};
+use crate::store::{Batch, Content, Fault, JobState, Keyed, NewRow, NewStep, Payload};
 use crate::value::Value;
 
 impl Queue {
@@ -35,27 +36,7 @@ impl Queue {
         inner.fits(job.instance())?;
         let id = JobId::new();
         let idempotency = job.idempotency_key.as_ref().map(|key| (key.clone(), hash(&job)));
-        let NewJob { instance, action, input, priority, lane, labels, options, not_before, deadline, .. } =
-            job;
-        let (input, pin) = inner.store(Arc::new(input)).await?;
-        let json = |error| Error::fatal(format!("the options of a job cannot be written: {error}"));
-        let row = NewRow {
-            id: *id.as_bytes(),
-            instance,
-            action,
-            priority,
-            lane,
-            labels: if labels.is_empty() {
-                None
-            } else {
-                Some(serde_json::to_string(&labels).map_err(json)?)
-            },
-            options: serde_json::to_string(&options).map_err(json)?,
-            idempotency,
-            due_at: not_before.map(to_millis),
-            deadline: deadline.map(to_millis),
-            input,
-        };
+        let (row, pin) = inner.row(id, job, idempotency, None).await?;
         let event = JobEvent::state(JobState::Pending, Cause::Submitted).json()?;
         let row = Arc::new(row);
         let accept = {
@@ -99,11 +80,16 @@ fn accept(batch: &mut Batch<'_>, row: &NewRow, event: String) -> Result<Accepted
         ))));
     }
     let number = batch.insert_job(row)?;
-    batch.tell(About { job: Some(&row.id), instance: &row.instance, ..About::default() }, event)?;
+    batch.tell(row.about(), event)?;
     Ok(Accepted::New(number))
 }
 
-fn waiting(id: JobId, number: i64, row: &NewRow) -> Waiting<'_> {
+pub(super) fn waiting(id: JobId, number: i64, row: &NewRow) -> Waiting<'_> {
+    let due = match row.due_at {
+        _ if row.step.as_ref().is_some_and(|step| step.held) => Due::Held,
+        None => Due::Now,
+        Some(at) => Due::Wall(at),
+    };
     Waiting {
         id,
         number,
@@ -111,28 +97,59 @@ fn waiting(id: JobId, number: i64, row: &NewRow) -> Waiting<'_> {
         lane: row.lane.as_deref(),
         priority: row.priority,
         attempt: 0,
-        due: row.due_at.map_or(Due::Now, Due::Wall),
+        due,
         deadline: row.deadline,
     }
 }
 
 /// The SHA-256 of what a key stands for: the action and the input.
 fn hash(job: &NewJob) -> [u8; 32] {
-    let (media_type, bytes) = match &job.input {
-        Value::Json(text) => ("", text.as_bytes()),
-        Value::Blob(blob) => (blob.media_type.as_str(), blob.data.as_slice()),
-    };
-    let mut context = Context::new(&SHA256);
-    // With their lengths, so that nothing of one can pass for a part of another.
-    for part in [job.action.as_bytes(), media_type.as_bytes(), bytes] {
-        context.update(&(part.len() as u64).to_le_bytes());
-        context.update(part);
+    let mut hash = Hash::new();
+    hash.job(job);
+    hash.finish()
+}
+
+/// A SHA-256 of parts.
+pub(super) struct Hash(Context);
+
+impl Hash {
+    pub(super) fn new() -> Self {
+        Self(Context::new(&SHA256))
     }
-    let mut hash = [0; 32];
-    for (to, from) in hash.iter_mut().zip(context.finish().as_ref()) {
-        *to = *from;
+
+    /// With its length, so that nothing of one part can pass for a piece of another.
+    pub(super) fn part(&mut self, part: &[u8]) {
+        self.0.update(&(part.len() as u64).to_le_bytes());
+        self.0.update(part);
     }
-    hash
+
+    pub(super) fn job(&mut self, job: &NewJob) {
+        let (media_type, bytes) = match &job.input {
+            Value::Json(text) => ("", text.as_bytes()),
+            Value::Blob(blob) => (blob.media_type.as_str(), blob.data.as_slice()),
+        };
+        for part in [job.action.as_bytes(), media_type.as_bytes(), bytes] {
+            self.part(part);
+        }
+    }
+
+    pub(super) fn finish(self) -> [u8; 32] {
+        let mut hash = [0; 32];
+        for (to, from) in hash.iter_mut().zip(self.0.finish().as_ref()) {
+            *to = *from;
+        }
+        hash
+    }
+}
+
+/// Labels as they are stored.
+pub(super) fn labels_json(labels: &BTreeMap<String, String>) -> Result<Option<String>> {
+    if labels.is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(labels)
+        .map(Some)
+        .map_err(|error| Error::fatal(format!("the labels cannot be written: {error}")))
 }
 
 impl Inner {
@@ -147,6 +164,36 @@ impl Inner {
             });
         }
         Ok(())
+    }
+
+    /// Takes a job apart into what is stored of it.
+    pub(super) async fn row(
+        self: &Arc<Self>,
+        id: JobId,
+        job: NewJob,
+        idempotency: Option<(String, [u8; 32])>,
+        step: Option<NewStep>,
+    ) -> Result<(NewRow, Option<Pin>)> {
+        let NewJob { instance, action, input, priority, lane, labels, options, not_before, deadline, .. } =
+            job;
+        let (input, pin) = self.store(Arc::new(input)).await?;
+        let options = serde_json::to_string(&options)
+            .map_err(|error| Error::fatal(format!("the options of a job cannot be written: {error}")))?;
+        let row = NewRow {
+            id: *id.as_bytes(),
+            instance,
+            action,
+            priority,
+            lane,
+            labels: labels_json(&labels)?,
+            options,
+            idempotency,
+            due_at: not_before.map(to_millis),
+            deadline: deadline.map(to_millis),
+            input,
+            step,
+        };
+        Ok((row, pin))
     }
 
     /// Takes a value apart into what is stored of it. Small ones need no file, and so no thread to wait in.

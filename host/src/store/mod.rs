@@ -31,10 +31,11 @@ pub(crate) use fault::Fault;
 pub(crate) use group::{Batch, Writer};
 pub use jobs::JobState;
 pub(crate) use jobs::{
-    Claim, Content, Ending, Found, JobQuery, JobRow, Jobs, Keyed, NewRow, OpenJob, Payload, Which,
+    Claim, Content, Ending, Found, JobQuery, JobRow, Jobs, Keyed, NewRow, NewStep, OpenJob, Payload, Which,
 };
 pub(crate) use profiles::{Ended, ProfileKey, ProfileQuery, Sample, StoredProfile, Welford};
 use readers::Readers;
+pub(crate) use sequences::{Course, NewSequenceRow, Release, SequenceQuery, SequenceRow, Sequences};
 pub use sequences::{SequenceMode, SequenceState};
 
 /// How long one statement waits for other processes before it fails as `transient`.
@@ -85,6 +86,11 @@ impl Database {
     /// The jobs.
     pub(crate) fn jobs(&self) -> Jobs<'_> {
         Jobs::new(self)
+    }
+
+    /// The sequences.
+    pub(crate) fn sequences(&self) -> Sequences<'_> {
+        Sequences::new(self)
     }
 
     /// What happened.

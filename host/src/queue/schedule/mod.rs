@@ -8,6 +8,7 @@ mod resources;
 mod stock;
 #[cfg(test)]
 mod tests;
+mod waiters;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,13 +18,14 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::event::Block;
-use super::id::JobId;
+use super::id::{JobId, SequenceId};
 use super::runs::Current;
 use gate::{Gate, GateKey};
 pub(super) use pick::{Asked, Now, Picked, Rooms};
 pub(super) use resources::Eviction;
 use stock::Stock;
 pub(super) use stock::{Survey, Terms};
+use waiters::Waiters;
 
 /// When a job may run at the earliest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(super) enum Due {
     Wall(i64),
     /// On the clock that nobody puts back: somebody named a wait.
     After(Instant),
+    /// When the step before it has ended. It is put in again then.
+    Held,
 }
 
 /// A job that waits, as it is put into the schedule.
@@ -92,7 +96,9 @@ pub(super) struct Schedule {
     going: usize,
     /// What is known of memory, and who has it.
     pub(super) stock: Stock,
-    waiters: HashMap<JobId, Vec<oneshot::Sender<()>>>,
+    waiters: Waiters<JobId>,
+    /// Sequences that have not ended.
+    pub(super) sequences: Waiters<SequenceId>,
     /// One copy of each name, however many jobs have it.
     names: BTreeMap<Arc<str>, usize>,
     /// Nothing is started.
@@ -117,7 +123,8 @@ impl Schedule {
             of_lane: HashMap::new(),
             going: 0,
             stock: Stock::new(terms),
-            waiters: HashMap::new(),
+            waiters: Waiters::default(),
+            sequences: Waiters::default(),
             names: BTreeMap::new(),
             paused: false,
             closing: false,
@@ -156,9 +163,7 @@ impl Schedule {
     /// It has ended: whoever waits for that is told.
     pub(super) fn ended(&mut self, id: JobId) {
         self.take_out(id);
-        for waiter in self.waiters.remove(&id).unwrap_or_default() {
-            let _ = waiter.send(());
-        }
+        self.waiters.ended(id);
     }
 
     /// It goes on waiting, with another priority.
@@ -180,12 +185,8 @@ impl Schedule {
         if !self.jobs.contains_key(&id) {
             return None;
         }
-        let waiters = self.waiters.entry(id).or_default();
-        // Those who gave up would pile up with somebody who asks in a loop.
-        waiters.retain(|waiter| !waiter.is_closed());
-        let (sender, receiver) = oneshot::channel();
-        waiters.push(sender);
-        Some(receiver)
+        self.waiters.begun(id);
+        self.waiters.waiter(id)
     }
 
     /// The attempt that is being made, if one is.
@@ -211,6 +212,7 @@ impl Schedule {
             Place::Ready => {
                 self.gates.get(&entry.gate)?.blocked.as_ref().map(|blocked| blocked.reason.clone())
             }
+            Place::Later(Due::Held) => Some(Block::Step),
             _ => None,
         }
     }
@@ -248,6 +250,7 @@ impl Schedule {
             Due::After(at) => {
                 self.by_clock.insert((at, id));
             }
+            Due::Held => {}
         }
     }
 
@@ -274,7 +277,7 @@ impl Schedule {
             Place::Later(Due::After(at)) => {
                 self.by_clock.remove(&(at, id));
             }
-            Place::Later(Due::Now) => {}
+            Place::Later(Due::Now | Due::Held) => {}
             Place::Ready => {
                 if let Some(gate) = self.gates.get_mut(&key) {
                     gate.ready.remove(&rank);

@@ -196,6 +196,7 @@ async fn a_job_that_failed_can_be_run_once_more() {
     let id = queue.submit(job("echo")).await.unwrap();
     ended(&queue, id).await;
     assert!(!queue.retry(id).await.unwrap());
+    assert_eq!(queue.result(id).await.unwrap().to::<u32>().unwrap(), 1);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod order;
 mod profiles;
 mod recovery;
 mod runner;
+mod sequences;
 
 use std::time::Duration;
 

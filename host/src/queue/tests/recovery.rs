@@ -111,3 +111,75 @@ async fn a_wait_for_the_next_attempt_outlives_the_process_but_not_by_much() {
     assert_eq!((job.state, job.attempt), (JobState::Completed, 2));
     assert!(job.started_at.unwrap() + Duration::from_millis(5) >= due);
 }
+
+#[tokio::test]
+async fn a_sequence_goes_on_after_a_crash_at_the_step_where_it_was() {
+    let (dir, queue) = opened().await;
+    let once = |action: &str| job(action).interrupted(Interrupted::Fail);
+    let goes_on = NewSequence::new(["echo", "gate", "echo"].map(job));
+    let fails = NewSequence::new([once("gate"), job("echo")]);
+    let tries_on = NewSequence::new([once("gate"), job("echo")]).mode(SequenceMode::BestEffort);
+    let cancelled = NewSequence::new(["stubborn", "echo"].map(job));
+    let mut ids = Vec::new();
+    for (sequence, step) in [(goes_on, 1), (fails, 0), (tries_on, 0), (cancelled, 0)] {
+        let id = queue.submit_sequence(sequence).await.unwrap();
+        is(&queue, queue.steps(id).await.unwrap()[step].id, JobState::Running).await;
+        ids.push(id);
+    }
+    queue.cancel_sequence(ids[3]).await.unwrap();
+
+    let copy = crashed(&dir);
+    let script = Script::default();
+    script.gate.add_permits(9);
+    let queue = Queue::builder(copy.path()).open(script.clone()).await.unwrap();
+    let mut sequences = Vec::new();
+    for id in &ids {
+        let sequence = queue.wait_sequence(*id, Some(Duration::from_secs(30))).await.unwrap();
+        sequences.push((sequence.state, sequence.completed, sequence.failed, sequence.cancelled));
+    }
+    use SequenceState::{Cancelled, Completed, Failed};
+    assert_eq!(sequences, [(Completed, 3, 0, 0), (Failed, 0, 1, 1), (Failed, 1, 1, 0), (Cancelled, 0, 0, 2)]);
+    let attempts: Vec<_> = queue.steps(ids[0]).await.unwrap().iter().map(|job| job.attempt).collect();
+    assert_eq!(attempts, [1, 2, 1]);
+    assert_eq!(script.begun().len(), 3);
+    assert_gapless(&queue).await;
+}
+
+#[tokio::test]
+async fn a_sequence_of_which_something_is_lost_ends_all_the_same() {
+    use JobState::{Cancelled, Completed, Failed};
+    // What is meddled with, and how its three steps end; the second ran.
+    for (sql, ends) in [
+        ("DELETE FROM sequences", [Completed, Completed, Failed]),
+        ("UPDATE jobs SET held = 1 WHERE finished_at IS NULL", [Completed, Completed, Completed]),
+        ("UPDATE jobs SET attempt = -1 WHERE step = 2", [Completed, Cancelled, Failed]),
+        ("UPDATE jobs SET attempt = -1 WHERE step = 1", [Completed, Failed, Cancelled]),
+        ("UPDATE jobs SET sequence_id = x'ff' WHERE step = 2", [Completed, Completed, Failed]),
+        ("UPDATE sequences SET mode = 'x', labels = '[', steps = -1", [Completed, Completed, Completed]),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let queue = Queue::builder(dir.path()).open(Script::default()).await.unwrap();
+        let id = queue.submit_sequence(NewSequence::new(["echo", "gate", "echo"].map(job))).await.unwrap();
+        let jobs: Vec<_> = queue.steps(id).await.unwrap().into_iter().map(|job| job.id).collect();
+        is(&queue, jobs[1], JobState::Running).await;
+        queue.close(Duration::ZERO).await;
+        let connection = rusqlite::Connection::open(dir.path().join("cjm.db")).unwrap();
+        let pragmas = "PRAGMA foreign_keys = 0; PRAGMA ignore_check_constraints = 1";
+        connection.execute_batch(&format!("{pragmas}; {sql}")).unwrap();
+        drop(connection);
+        let script = Script::default();
+        script.gate.add_permits(9);
+        let queue = Queue::builder(dir.path()).open(script).await.unwrap();
+        for (job, end) in jobs.into_iter().zip(ends) {
+            // What is damaged cannot be looked at, but has ended.
+            let waited = queue.wait(job, Some(Duration::from_secs(30))).await;
+            assert!(waited.is_ok_and(|job| job.state == end) || end == Failed, "{sql}");
+            assert_eq!(states(&queue, job).await.last().unwrap().0, end, "{sql}");
+        }
+        if !sql.starts_with("DELETE") {
+            let _ = queue.wait_sequence(id, Some(Duration::from_secs(30))).await;
+            assert!(queue.purge_sequence(id).await.unwrap(), "{sql}");
+        }
+        assert_gapless(&queue).await;
+    }
+}

@@ -61,6 +61,10 @@ fn measured(n: u64) -> Option<Measured> {
 
 impl Runs for Script {
     async fn check(&self, job: &mut NewJob) -> Result<()> {
+        self.check_step(job).await
+    }
+
+    async fn check_step(&self, job: &mut NewJob) -> Result<()> {
         match job.action() {
             "unknown" => Err(Error::invalid("there is no action `unknown`")),
             _ => Ok(()),

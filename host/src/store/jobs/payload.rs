@@ -67,11 +67,6 @@ pub(super) fn read(connection: &Connection, which: Which, job: i64) -> Result<Op
     }))
 }
 
-pub(super) fn delete(connection: &Connection, which: Which, job: i64) -> Result<(), Fault> {
-    connection.prepare_cached(&format!("DELETE FROM {} WHERE job = ?1", which.table()))?.execute([job])?;
-    Ok(())
-}
-
 /// Whether any job needs the file of this digest.
 pub(super) fn is_used(connection: &Connection, digest: &[u8; 32]) -> Result<bool, Fault> {
     Ok(connection

@@ -1,7 +1,7 @@
 //! Reading jobs.
 
 use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, Row, params_from_iter};
+use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
 use super::payload::{self, Payload, Which};
 use super::row::{COLUMNS, Found, JobRow, JobState, OPEN_COLUMNS, OpenJob};
@@ -13,6 +13,13 @@ pub(crate) struct Jobs<'a> {
     database: &'a Database,
 }
 
+/// A step as far as a later one uses it.
+#[derive(Debug)]
+pub(crate) struct StepResult {
+    pub(crate) state: JobState,
+    pub(crate) result: Option<Payload>,
+}
+
 /// Which jobs are meant; what is empty matches all.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct JobQuery {
@@ -20,6 +27,8 @@ pub(crate) struct JobQuery {
     pub(crate) instance: Option<String>,
     pub(crate) lane: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
+    /// The steps of one sequence.
+    pub(crate) sequence_id: Option<[u8; 16]>,
     /// Those that were accepted before the one of this number.
     pub(crate) before: Option<i64>,
     /// Those that ended before this time.
@@ -46,6 +55,9 @@ impl JobQuery {
         }
         if let Some(lane) = &self.lane {
             term("lane = ?", vec![Value::Text(lane.clone())]);
+        }
+        if let Some(id) = &self.sequence_id {
+            term("sequence_id = ?", vec![Value::Blob(id.to_vec())]);
         }
         for (name, value) in &self.labels {
             term(
@@ -91,6 +103,18 @@ impl<'a> Jobs<'a> {
     /// The input or the result of a job.
     pub(crate) fn payload(&self, which: Which, job: i64) -> Result<Option<Payload>> {
         self.database.read_beside("read a job from", |connection| payload::read(connection, which, job))
+    }
+
+    /// What became of a step, and its result.
+    pub(crate) fn step(&self, sequence: &[u8; 16], step: u32) -> Result<Option<StepResult>> {
+        self.database.read_beside("read a job from", |connection| {
+            let found = connection
+                .prepare_cached("SELECT number, state FROM jobs WHERE sequence_id = ?1 AND step = ?2")?
+                .query_row(params![sequence, step], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            let Some((number, state)) = found else { return Ok(None) };
+            Ok(Some(StepResult { state, result: payload::read(connection, Which::Result, number)? }))
+        })
     }
 
     /// Jobs, the newest first, `limit` at most.

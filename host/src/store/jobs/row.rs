@@ -110,7 +110,7 @@ pub(crate) struct JobRow {
     pub(crate) step_name: Option<String>,
 }
 
-pub(super) const COLUMNS: &str =
+pub(in crate::store) const COLUMNS: &str =
     "number, id, instance, action, state, priority, lane, labels, options, idempotency_key, attempt,
      interruptions, cancel_requested, submitted_at, due_at, deadline, started_at, finished_at, error,
      sequence_id, step, step_name";
@@ -129,7 +129,7 @@ impl JobRow {
     /// # Errors
     ///
     /// Damage, with the number of the job that it is of.
-    pub(super) fn of(row: &Row<'_>) -> Result<Self, Fault> {
+    pub(in crate::store) fn of(row: &Row<'_>) -> Result<Self, Fault> {
         Self::read(row).map_err(|error| damaged(row, &error))
     }
 
@@ -170,7 +170,10 @@ pub(crate) struct Found<T> {
 }
 
 impl<T> Found<T> {
-    pub(super) fn of(mut rows: Rows<'_>, read: impl Fn(&Row<'_>) -> Result<T, Fault>) -> Result<Self, Fault> {
+    pub(in crate::store) fn of(
+        mut rows: Rows<'_>,
+        read: impl Fn(&Row<'_>) -> Result<T, Fault>,
+    ) -> Result<Self, Fault> {
         let (mut jobs, mut damaged) = (Vec::new(), Vec::new());
         while let Some(row) = rows.next()? {
             match read(row) {
@@ -194,15 +197,30 @@ pub(crate) struct OpenJob {
     pub(crate) attempt: u32,
     pub(crate) due_at: Option<i64>,
     pub(crate) deadline: Option<i64>,
+    pub(crate) sequence_id: Option<[u8; 16]>,
+    pub(crate) step: Option<u32>,
+    /// Whether it waits for the step before it.
+    pub(crate) held: bool,
 }
 
-pub(super) const OPEN_COLUMNS: &str = "number, id, instance, lane, priority, attempt, due_at, deadline";
+pub(in crate::store) const OPEN_COLUMNS: &str =
+    "number, id, instance, lane, priority, attempt, due_at, deadline, sequence_id, step, held";
 
 impl OpenJob {
+    /// What events of the job, as it is now, are of.
+    pub(crate) fn about(&self) -> About<'_> {
+        About {
+            job: Some(&self.id),
+            instance: &self.instance,
+            attempt: self.attempt,
+            sequence_id: self.sequence_id.as_ref(),
+        }
+    }
+
     /// # Errors
     ///
     /// Damage, with the number of the job that it is of.
-    pub(super) fn of(row: &Row<'_>) -> Result<Self, Fault> {
+    pub(in crate::store) fn of(row: &Row<'_>) -> Result<Self, Fault> {
         Self::read(row).map_err(|error| damaged(row, &error))
     }
 
@@ -216,6 +234,9 @@ impl OpenJob {
             attempt: row.get(5)?,
             due_at: row.get(6)?,
             deadline: row.get(7)?,
+            sequence_id: row.get(8)?,
+            step: row.get(9)?,
+            held: row.get(10)?,
         })
     }
 }

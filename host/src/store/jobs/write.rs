@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, ToSql, params, params_from_iter, types::Value}
 use super::payload::{self, Payload, Which};
 use super::read::JobQuery;
 use super::row::{COLUMNS, Found, JobRow, JobState};
+use crate::store::events::About;
 use crate::store::fault::Fault;
 use crate::store::group::Batch;
 
@@ -23,6 +24,30 @@ pub(crate) struct NewRow {
     pub(crate) due_at: Option<i64>,
     pub(crate) deadline: Option<i64>,
     pub(crate) input: Payload,
+    pub(crate) step: Option<NewStep>,
+}
+
+impl NewRow {
+    /// What events of the job are of, before its first attempt.
+    pub(crate) fn about(&self) -> About<'_> {
+        About {
+            job: Some(&self.id),
+            instance: &self.instance,
+            attempt: 0,
+            sequence_id: self.step.as_ref().map(|step| &step.sequence_id),
+        }
+    }
+}
+
+/// The place of a job in a sequence.
+#[derive(Debug)]
+pub(crate) struct NewStep {
+    pub(crate) sequence_id: [u8; 16],
+    /// From 0.
+    pub(crate) step: u32,
+    pub(crate) name: Option<String>,
+    /// Whether it waits for the step before it.
+    pub(crate) held: bool,
 }
 
 /// What an attempt begins with.
@@ -56,11 +81,12 @@ impl Batch<'_> {
             Some((key, hash)) => (Some(key), Some(hash)),
             None => (None, None),
         };
+        let step = job.step.as_ref();
         self.connection
             .prepare_cached(
                 "INSERT INTO jobs (id, instance, action, state, priority, lane, labels, options, idempotency_key,
-                 idempotency_hash, submitted_at, due_at, deadline)
-                 VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                 idempotency_hash, submitted_at, due_at, deadline, sequence_id, step, step_name, held)
+                 VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(params![
                 job.id,
@@ -74,7 +100,11 @@ impl Batch<'_> {
                 hash,
                 self.now(),
                 job.due_at,
-                job.deadline
+                job.deadline,
+                step.map(|step| step.sequence_id),
+                step.map(|step| step.step),
+                step.and_then(|step| step.name.as_deref()),
+                step.is_some_and(|step| step.held)
             ])?;
         let number = self.connection.last_insert_rowid();
         payload::insert(self.connection, Which::Input, number, &job.input)?;
@@ -109,12 +139,12 @@ impl Batch<'_> {
         Found::of(statement.query([])?, JobRow::of)
     }
 
-    /// The id of a job, of which the rest may be damaged.
-    pub(crate) fn id_of(&mut self, number: i64) -> Result<[u8; 16], Fault> {
+    /// The id of a job, of which the rest may be damaged, and that of its sequence.
+    pub(crate) fn ids_of(&mut self, number: i64) -> Result<([u8; 16], Option<[u8; 16]>), Fault> {
         Ok(self
             .connection
-            .prepare_cached("SELECT id FROM jobs WHERE number = ?1")?
-            .query_row([number], |row| row.get(0))?)
+            .prepare_cached("SELECT id, sequence_id FROM jobs WHERE number = ?1")?
+            .query_row([number], |row| Ok((row.get(0)?, row.get(1).unwrap_or_default())))?)
     }
 
     /// Pending to running, with one more attempt. None where it is not pending any more.
@@ -185,7 +215,6 @@ impl Batch<'_> {
 
     /// Failed or cancelled to pending, as if it were new.
     pub(crate) fn requeue(&mut self, number: i64) -> Result<bool, Fault> {
-        payload::delete(self.connection, Which::Result, number)?;
         self.change(
             "UPDATE jobs SET state = 'pending', attempt = 0, interruptions = 0, cancel_requested = 0, due_at = NULL,
              deadline = NULL, started_at = NULL, finished_at = NULL, error = NULL
@@ -194,7 +223,8 @@ impl Batch<'_> {
         )
     }
 
-    /// Deletes jobs that have ended, with their inputs and results, the oldest first; `limit` at most. How many.
+    /// Deletes jobs that have ended and are no steps, with their inputs and results, the oldest first; `limit` at most.
+    /// How many.
     pub(crate) fn purge(&mut self, query: &JobQuery, limit: usize) -> Result<usize, Fault> {
         let (condition, mut values) = query.condition();
         values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
@@ -202,42 +232,68 @@ impl Batch<'_> {
             .connection
             .prepare_cached(&format!(
                 "DELETE FROM jobs WHERE number IN
-                 (SELECT number FROM jobs WHERE finished_at IS NOT NULL AND {condition} ORDER BY number LIMIT ?)"
+                 (SELECT number FROM jobs WHERE finished_at IS NOT NULL AND sequence_id IS NULL AND {condition}
+                  ORDER BY number LIMIT ?)"
             ))?
             .execute(params_from_iter(values))?)
     }
 
-    /// Deletes one job that has ended, also a damaged one. None where there is no such job.
+    /// Deletes one job that has ended and is no step, also a damaged one. None where there is no such job.
     pub(crate) fn purge_one(&mut self, id: &[u8; 16]) -> Result<Option<bool>, Fault> {
-        let purged =
-            self.change("DELETE FROM jobs WHERE id = ?1 AND finished_at IS NOT NULL", params![id])?;
+        let purged = self.change(
+            "DELETE FROM jobs WHERE id = ?1 AND finished_at IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM sequences WHERE sequences.id = jobs.sequence_id)",
+            params![id],
+        )?;
         let known = || -> Result<bool, Fault> {
             Ok(self.connection.prepare_cached("SELECT 1 FROM jobs WHERE id = ?1")?.exists([id])?)
         };
         Ok(if purged || known()? { Some(purged) } else { None })
     }
 
-    /// Deletes jobs that have ended, those that ended first, until `keep` are left; `limit` at most. How many.
+    /// Deletes what ended first, jobs and whole sequences, until `keep` jobs that have ended are left; about `limit` at
+    /// most. How many jobs.
     pub(crate) fn purge_over(&mut self, keep: u64, limit: usize) -> Result<usize, Fault> {
+        // Of steps that have ended, only those count that could go.
         let ended: i64 = self
             .connection
-            .prepare_cached("SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL")?
+            .prepare_cached(
+                "SELECT (SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL AND sequence_id IS NULL)
+                 + (SELECT coalesce(sum(steps), 0) FROM sequences WHERE finished_at IS NOT NULL)",
+            )?
             .query_row([], |row| row.get(0))?;
         let keep = i64::try_from(keep).unwrap_or(i64::MAX);
         let over = ended.saturating_sub(keep).min(i64::try_from(limit).unwrap_or(i64::MAX));
-        if over <= 0 {
-            return Ok(0);
+        let mut left = usize::try_from(over).unwrap_or(0);
+        let mut purged = 0;
+        for (sequence, number, jobs) in self.oldest_ended(left)? {
+            if left == 0 {
+                break;
+            }
+            let table = if sequence { "sequences" } else { "jobs" };
+            self.change(&format!("DELETE FROM {table} WHERE number = ?1"), params![number])?;
+            left = left.saturating_sub(jobs);
+            purged += jobs;
         }
-        Ok(self
-            .connection
-            .prepare_cached(
-                "DELETE FROM jobs WHERE number IN (SELECT number FROM jobs WHERE finished_at IS NOT NULL
-                 ORDER BY finished_at, number LIMIT ?1)",
-            )?
-            .execute([over])?)
+        Ok(purged)
     }
 
-    fn change(&mut self, sql: &str, parameters: &[&dyn ToSql]) -> Result<bool, Fault> {
+    /// What ended first, `limit` at most: whether it is a sequence, its number, and how many jobs it is.
+    fn oldest_ended(&mut self, limit: usize) -> Result<Vec<(bool, i64, usize)>, Fault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT 0, number, 1, finished_at FROM jobs WHERE finished_at IS NOT NULL AND sequence_id IS NULL
+             UNION ALL SELECT 1, number, max(steps, 1), finished_at FROM sequences WHERE finished_at IS NOT NULL
+             ORDER BY 4, 2 LIMIT ?1",
+        )?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((row.get(0)?, row.get(1)?, usize::try_from(row.get::<_, i64>(2)?).unwrap_or(1)))
+        };
+        let rows = statement.query_map([limit], read)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    pub(in crate::store) fn change(&mut self, sql: &str, parameters: &[&dyn ToSql]) -> Result<bool, Fault> {
         Ok(self.connection.prepare_cached(sql)?.execute(parameters)? > 0)
     }
 }

@@ -1,4 +1,4 @@
-//! The table of sequences: jobs that follow one another.
+//! Where sequences are, and how they go on.
 
 use std::fmt;
 use std::str::FromStr;
