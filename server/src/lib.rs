@@ -51,3 +51,8 @@ mod wire;
 pub use client::{Client, Events};
 pub use server::{Server, Serving};
 pub use wire::Status;
+
+/// The Rust on the page is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/api.md")]
+mod page {}

@@ -1,9 +1,10 @@
 //! What both ends of the wire agree on.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
-use cjm_host::{Blob, Category, Error, Holder, JobId, QueueStats, Result, Value};
+use cjm_host::{Blob, Category, Error, Holder, QueueStats, Result, Value};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,8 @@ pub struct Status {
 
 /// The answer to a submission.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct Submitted {
-    pub(crate) id: JobId,
+pub(crate) struct Submitted<T> {
+    pub(crate) id: T,
 }
 
 /// The answer to what changes a job: whether it did.
@@ -136,6 +137,12 @@ fn unescape(text: &str) -> Option<String> {
         });
     }
     String::from_utf8(bytes).ok()
+}
+
+/// How long is to be waited, as a parameter.
+pub(crate) fn timeout(timeout: Option<Duration>) -> Vec<(String, String)> {
+    let millis = |timeout: Duration| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+    timeout.map(|timeout| ("timeout-ms".to_owned(), millis(timeout).to_string())).into_iter().collect()
 }
 
 /// Where a request goes.

@@ -1,10 +1,16 @@
 //! Filters as the parameters of a query, `state=pending&label.customer=acme`, in which they reach other processes.
 
+use std::time::SystemTime;
+
 use super::id::{JobId, SequenceId};
 use super::job::JobFilter;
+use super::profile::ProfileFilter;
+use super::sequence::SequenceFilter;
 use super::subscribe::EventFilter;
 use super::time::{from_millis, to_millis};
+use crate::catalog::Digest;
 use crate::error::{Error, Result};
+use crate::store::{EventQuery, JobQuery, ProfileQuery, SequenceQuery};
 
 /// What the name of a parameter begins with that names a label.
 const LABEL: &str = "label.";
@@ -12,31 +18,20 @@ const LABEL: &str = "label.";
 impl JobFilter {
     /// The parameters that say the same: names and values, not escaped.
     pub fn parameters(&self) -> Vec<(String, String)> {
-        let query = &self.query;
-        let mut parameters: Vec<(String, String)> = Vec::new();
-        let mut add = |name: &str, value: String| parameters.push((name.to_owned(), value));
-        for state in &query.states {
-            add("state", state.to_string());
-        }
-        if let Some(instance) = &query.instance {
-            add("instance", instance.clone());
-        }
-        if let Some(lane) = &query.lane {
-            add("lane", lane.clone());
-        }
-        for (name, value) in &query.labels {
-            add(&format!("{LABEL}{name}"), value.clone());
-        }
-        if let Some(digits) = &query.id_part {
-            add("id-part", digits.clone());
-        }
-        if let Some(number) = query.before {
-            add("before", number.to_string());
-        }
-        if let Some(time) = query.ended_before {
-            add("ended-before", humantime::format_rfc3339_millis(from_millis(time)).to_string());
-        }
-        parameters
+        // Taken apart in whole, so that nothing is forgotten.
+        let Self {
+            query: JobQuery { states, instance, lane, labels, sequence_id, id_part, before, ended_before },
+        } = self;
+        let mut parameters = Parameters::default();
+        parameters.all("state", states);
+        parameters.all("instance", instance);
+        parameters.all("lane", lane);
+        parameters.labels(labels);
+        parameters.all("sequence", sequence_id.map(SequenceId::of));
+        parameters.all("id-part", id_part);
+        parameters.all("before", before);
+        parameters.all("ended-before", ended_before.map(time));
+        parameters.0
     }
 
     /// Takes one of the parameters that [`parameters`](Self::parameters) gives; those that it did not give, it adds to
@@ -53,20 +48,50 @@ impl JobFilter {
             "state" => self.states([value.parse()?]),
             "instance" => self.instance(value),
             "lane" => self.lane(value),
+            "sequence" => self.sequence(value.parse()?),
             "id-part" => self.id_part(value),
             "before" => self.before(value.parse().map_err(|_| unfit(name, value, "the number of a job"))?),
-            "ended-before" => {
-                let time = humantime::parse_rfc3339(value)
-                    .map_err(|_| unfit(name, value, "a time such as 2030-01-31T12:00:00Z"))?;
-                // As exact as it is stored.
-                self.ended_before(from_millis(to_millis(time)))
-            }
+            "ended-before" => self.ended_before(moment(name, value)?),
             _ => {
                 return Err(unknown(
                     name,
-                    "state, instance, lane, label.NAME, id-part, before, ended-before",
+                    "state, instance, lane, label.NAME, sequence, id-part, before, ended-before",
                 ));
             }
+        })
+    }
+}
+
+impl SequenceFilter {
+    /// The parameters that say the same: names and values, not escaped.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        let Self { query: SequenceQuery { states, labels, id_part, before, ended_before } } = self;
+        let mut parameters = Parameters::default();
+        parameters.all("state", states);
+        parameters.labels(labels);
+        parameters.all("id-part", id_part);
+        parameters.all("before", before);
+        parameters.all("ended-before", ended_before.map(time));
+        parameters.0
+    }
+
+    /// Takes one of the parameters that [`parameters`](Self::parameters) gives.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-input`, where there is no such parameter, or its value says nothing.
+    pub fn parameter(self, name: &str, value: &str) -> Result<Self> {
+        if let Some(label) = name.strip_prefix(LABEL) {
+            return Ok(self.label(label, value));
+        }
+        Ok(match name {
+            "state" => self.states([value.parse()?]),
+            "id-part" => self.id_part(value),
+            "before" => {
+                self.before(value.parse().map_err(|_| unfit(name, value, "the number of a sequence"))?)
+            }
+            "ended-before" => self.ended_before(moment(name, value)?),
+            _ => return Err(unknown(name, "state, label.NAME, id-part, before, ended-before")),
         })
     }
 }
@@ -74,11 +99,12 @@ impl JobFilter {
 impl EventFilter {
     /// The parameters that say the same: names and values, not escaped.
     pub fn parameters(&self) -> Vec<(String, String)> {
-        let job = self.query.job.map(|job| ("job".to_owned(), JobId::of(job).to_string()));
-        let sequence =
-            self.query.sequence_id.map(|id| ("sequence".to_owned(), SequenceId::of(id).to_string()));
-        let instance = self.query.instance.clone().map(|instance| ("instance".to_owned(), instance));
-        job.into_iter().chain(sequence).chain(instance).collect()
+        let Self { query: EventQuery { job, sequence_id, instance } } = self;
+        let mut parameters = Parameters::default();
+        parameters.all("job", job.map(JobId::of));
+        parameters.all("sequence", sequence_id.map(SequenceId::of));
+        parameters.all("instance", instance);
+        parameters.0
     }
 
     /// Takes one of the parameters that [`parameters`](Self::parameters) gives.
@@ -96,6 +122,59 @@ impl EventFilter {
     }
 }
 
+impl ProfileFilter {
+    /// The parameters that say the same: names and values, not escaped.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        let Self { query: ProfileQuery { instance, configuration } } = self;
+        let mut parameters = Parameters::default();
+        parameters.all("instance", instance);
+        parameters.all("configuration", configuration.map(Digest::from_bytes));
+        parameters.0
+    }
+
+    /// Takes one of the parameters that [`parameters`](Self::parameters) gives.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-input`, where there is no such parameter, or its value says nothing.
+    pub fn parameter(self, name: &str, value: &str) -> Result<Self> {
+        Ok(match name {
+            "instance" => self.instance(value),
+            "configuration" => {
+                let digest =
+                    value.parse().map_err(|_| unfit(name, value, "the digest of a configuration"))?;
+                self.configuration(&digest)
+            }
+            _ => return Err(unknown(name, "instance, configuration")),
+        })
+    }
+}
+
+#[derive(Default)]
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    fn all(&mut self, name: &str, values: impl IntoIterator<Item = impl ToString>) {
+        self.0.extend(values.into_iter().map(|value| (name.to_owned(), value.to_string())));
+    }
+
+    fn labels(&mut self, labels: &[(String, String)]) {
+        self.0.extend(labels.iter().map(|(name, value)| (format!("{LABEL}{name}"), value.clone())));
+    }
+}
+
+/// Milliseconds since 1970-01-01 UTC, as RFC 3339.
+fn time(millis: i64) -> String {
+    humantime::format_rfc3339_millis(from_millis(millis)).to_string()
+}
+
+/// The opposite, as exact as it is stored.
+fn moment(name: &str, value: &str) -> Result<SystemTime> {
+    humantime::parse_rfc3339(value)
+        .map(|time| from_millis(to_millis(time)))
+        .map_err(|_| unfit(name, value, "a time such as 2030-01-31T12:00:00Z"))
+}
+
 fn unfit(name: &str, value: &str, wanted: &str) -> Error {
     Error::invalid(format!("the parameter `{name}` is `{value}`, but it must be {wanted}"))
 }
@@ -109,7 +188,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::store::JobState;
+    use crate::store::{JobState, SequenceState};
 
     #[test]
     fn a_filter_is_the_same_when_it_is_made_of_its_parameters() {
@@ -119,6 +198,7 @@ mod tests {
             .lane("gpu")
             .label("a=b", "c=d")
             .label("", "")
+            .sequence(SequenceId::of([7; 16]))
             .id_part("0A1b")
             .before(17)
             .ended_before(UNIX_EPOCH + Duration::from_millis(1_700_000_000_123));
@@ -128,7 +208,7 @@ mod tests {
             .try_fold(JobFilter::default(), |filter, (name, value)| filter.parameter(name, value))
             .unwrap();
         assert_eq!(format!("{again:?}"), format!("{filter:?}"));
-        assert_eq!(parameters.len(), 9);
+        assert_eq!(parameters.len(), 10);
 
         let filter = EventFilter::default().job(JobId::new()).sequence(SequenceId::of([7; 16])).instance("i");
         let parameters = filter.parameters();
@@ -137,6 +217,37 @@ mod tests {
             .try_fold(EventFilter::default(), |filter, (name, value)| filter.parameter(name, value))
             .unwrap();
         assert_eq!(format!("{again:?}"), format!("{filter:?}"));
+    }
+
+    #[test]
+    fn sequences_are_meant_by_what_jobs_are() {
+        let filter = SequenceFilter::default()
+            .states([SequenceState::Running])
+            .label("a=b", "c")
+            .id_part("7f")
+            .before(3)
+            .ended_before(UNIX_EPOCH + Duration::from_secs(1));
+        let parameters = filter.parameters();
+        let again = parameters
+            .iter()
+            .try_fold(SequenceFilter::default(), |filter, (name, value)| filter.parameter(name, value))
+            .unwrap();
+        assert_eq!(format!("{again:?}"), format!("{filter:?}"));
+        assert_eq!(parameters.len(), 5);
+        assert!(SequenceFilter::default().parameter("lane", "gpu").is_err());
+    }
+
+    #[test]
+    fn profiles_are_meant_by_instance_and_configuration() {
+        let filter = ProfileFilter::default().instance("i").configuration(&Digest::of(b"c"));
+        let parameters = filter.parameters();
+        let again = parameters
+            .iter()
+            .try_fold(ProfileFilter::default(), |filter, (name, value)| filter.parameter(name, value))
+            .unwrap();
+        assert_eq!(format!("{again:?}"), format!("{filter:?}"));
+        assert_eq!(parameters.len(), 2);
+        assert!(ProfileFilter::default().parameter("configuration", "x").is_err());
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub struct Spread {
 /// Which profiles are meant. The default means all.
 #[derive(Debug, Clone, Default)]
 pub struct ProfileFilter {
-    query: ProfileQuery,
+    pub(super) query: ProfileQuery,
 }
 
 impl ProfileFilter {

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::change::AT_ONCE;
 use super::time::millis;
 use super::{Inner, Queue};
@@ -18,7 +20,8 @@ const EVERY: Duration = Duration::from_secs(60);
 const PROFILES: usize = 10_000;
 
 /// What was deleted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Tidied {
     /// Jobs.

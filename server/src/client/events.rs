@@ -33,6 +33,8 @@ struct Lines {
     bytes: Vec<u8>,
     /// Where in the bytes the next line begins.
     next: usize,
+    /// Up to where there is no end of a line, from there on.
+    searched: usize,
 }
 
 impl Client {
@@ -91,6 +93,7 @@ impl Events {
 impl Lines {
     fn add(&mut self, bytes: &Bytes) -> Result<()> {
         self.bytes.drain(..self.next);
+        self.searched -= self.next;
         self.next = 0;
         self.bytes.extend_from_slice(bytes);
         if self.bytes.len() > LINE_BYTES {
@@ -103,12 +106,17 @@ impl Lines {
 
     /// The next whole line, without its end.
     fn take(&mut self) -> Option<String> {
-        let rest = self.bytes.get(self.next..)?;
-        let length = rest.iter().position(|byte| *byte == b'\n')?;
-        let line = rest.get(..length).unwrap_or_default();
+        let unknown = self.bytes.get(self.searched..)?;
+        let Some(end) = unknown.iter().position(|byte| *byte == b'\n') else {
+            self.searched = self.bytes.len();
+            return None;
+        };
+        let end = self.searched + end;
+        let line = self.bytes.get(self.next..end).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = String::from_utf8_lossy(line).into_owned();
-        self.next += length + 1;
+        self.next = end + 1;
+        self.searched = self.next;
         Some(line)
     }
 }
@@ -144,5 +152,41 @@ impl Message {
             }
             _ => serde_json::from_str(&data).map_err(|error| answer::unknown(&error)),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_whole_wherever_they_are_cut() {
+        let text = "id: 1\r\ndata: \u{fc}\n\n: alive\ndata: b\n\nopen";
+        for size in 1..text.len() {
+            let (mut lines, mut taken) = (Lines::default(), Vec::new());
+            for part in text.as_bytes().chunks(size) {
+                lines.add(&Bytes::copy_from_slice(part)).unwrap();
+                taken.extend(std::iter::from_fn(|| lines.take()));
+            }
+            assert_eq!(taken, ["id: 1", "data: \u{fc}", "", ": alive", "data: b", ""], "{size}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_what_its_lines_say_and_nothing_else_is_told() {
+        let mut message = Message::default();
+        let mut take = |lines: &str| lines.lines().find_map(|line| message.line(line));
+        assert!(take(": a comment\n\n").is_none());
+        assert!(matches!(
+            take("event: notice\ndata: {\"notice\": \"behind\",\ndata:  \"events\": 3}\n\n"),
+            Some(Ok(Notice::Behind { events: 3 }))
+        ));
+        let error = serde_json::to_string(&Error::fatal("broken")).unwrap();
+        assert_eq!(
+            take(&format!("event: error\ndata: {error}\n\n")).unwrap().unwrap_err(),
+            Error::fatal("broken")
+        );
+        let unknown = take("data: {}\n\n").unwrap().unwrap_err();
+        assert!(unknown.to_string().contains("restart it with this release"), "{unknown}");
     }
 }

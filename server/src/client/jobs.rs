@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use cjm_host::{Job, JobFilter, JobId, LogRecord, NewJob, QueueEvent, QueueStats, Result, Value};
+use cjm_host::{Job, JobFilter, JobId, LogRecord, NewJob, QueueEvent, Result, Value};
 use http::Method;
 
 use super::{Client, answer};
 use crate::wire::{self, Done, Priority, Purged, Submitted};
-
-/// Jobs that a worker lists at once.
-const PAGE: usize = 1_000;
 
 impl Client {
     /// See [`Queue::submit`](cjm_host::Queue::submit).
@@ -37,20 +34,8 @@ impl Client {
     ///
     /// As there.
     pub async fn list(&self, filter: &JobFilter, limit: usize) -> Result<Vec<Job>> {
-        let mut jobs = Vec::new();
-        let mut filter = filter.clone();
-        loop {
-            let page = PAGE.min(limit - jobs.len());
-            let mut parameters = filter.parameters();
-            parameters.push(("limit".to_owned(), page.to_string()));
-            let more: Vec<Job> = self.fetch("/v1/jobs", &parameters).await?;
-            let last = more.len() < page;
-            jobs.extend(more);
-            match jobs.last() {
-                Some(oldest) if !last && jobs.len() < limit => filter = filter.before(oldest.number),
-                _ => return Ok(jobs),
-            }
-        }
+        let next = |filter: JobFilter, last: &Job| filter.before(last.number);
+        self.pages("/v1/jobs", filter.clone(), JobFilter::parameters, next, limit).await
     }
 
     /// See [`Queue::input`](cjm_host::Queue::input).
@@ -100,9 +85,7 @@ impl Client {
     ///
     /// As there; `transient`, where the worker ends before the job does.
     pub async fn wait(&self, id: JobId, timeout: Option<Duration>) -> Result<Job> {
-        let millis = |timeout: Duration| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        let timeout = timeout.map(|timeout| ("timeout-ms".to_owned(), millis(timeout).to_string()));
-        self.fetch(&at(id, "/wait"), &Vec::from_iter(timeout)).await
+        self.fetch(&at(id, "/wait"), &wire::timeout(timeout)).await
     }
 
     /// See [`Queue::cancel`](cjm_host::Queue::cancel).
@@ -161,15 +144,6 @@ impl Client {
         let Purged { purged } =
             self.ask(Method::DELETE, "/v1/jobs", &filter.parameters(), None::<&()>).await?;
         Ok(purged)
-    }
-
-    /// See [`Queue::stats`](cjm_host::Queue::stats).
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn stats(&self) -> Result<QueueStats> {
-        self.fetch("/v1/stats", &[]).await
     }
 
     async fn change(&self, method: Method, id: JobId, what: &str) -> Result<bool> {

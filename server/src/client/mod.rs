@@ -3,6 +3,8 @@
 mod answer;
 mod events;
 mod jobs;
+mod sequences;
+mod worker;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +23,10 @@ pub use self::events::Events;
 use crate::server::Server;
 #[cfg(unix)]
 use crate::socket::{Dial, dial};
-use crate::wire::{self, Status};
+use crate::wire;
+
+/// What a worker lists at once.
+const PAGE: usize = 1_000;
 
 /// Whoever runs the jobs of a data folder, asked over its socket or within this process. Cheap to clone.
 ///
@@ -72,17 +77,32 @@ impl Client {
         Self { way: Way::Within(Server::new(queue.clone()).router()) }
     }
 
-    /// Who runs the jobs.
-    ///
-    /// # Errors
-    ///
-    /// What the database can fail with; `transient`, where the queue is closed.
-    pub async fn status(&self) -> Result<Status> {
-        self.fetch("/v1/status", &[]).await
-    }
-
     async fn fetch<T: DeserializeOwned>(&self, path: &str, parameters: &[(String, String)]) -> Result<T> {
         self.ask(Method::GET, path, parameters, None::<&()>).await
+    }
+
+    /// A list, in parts: `next` narrows the filter to what comes after the last one of a part.
+    async fn pages<F: Clone, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        mut filter: F,
+        parameters: impl Fn(&F) -> Vec<(String, String)>,
+        next: impl Fn(F, &T) -> F,
+        limit: usize,
+    ) -> Result<Vec<T>> {
+        let mut all: Vec<T> = Vec::new();
+        loop {
+            let page = PAGE.min(limit - all.len());
+            let mut parameters = parameters(&filter);
+            parameters.push(("limit".to_owned(), page.to_string()));
+            let more: Vec<T> = self.fetch(path, &parameters).await?;
+            let whole = more.len() < page;
+            all.extend(more);
+            match all.last() {
+                Some(last) if !whole && all.len() < limit => filter = next(filter, last),
+                _ => return Ok(all),
+            }
+        }
     }
 
     /// Asks, and reads the answer.

@@ -6,25 +6,19 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use cjm_host::{Error, Job, JobFilter, JobId, LogRecord, NewJob, QueueEvent};
+use cjm_host::{Job, JobFilter, JobId, LogRecord, NewJob, QueueEvent};
 use http::header::LOCATION;
-use http::{Request, StatusCode};
+use http::{HeaderName, Request, StatusCode};
 
 use super::Shared;
 use super::reply::{Content, Reply};
 use super::request::{Id, Parameters};
 use crate::wire::{Done, Priority, Purged, Submitted};
 
-/// How many jobs a list has where nobody says how many.
-const LISTED: usize = 100;
-
-/// The most that a list has: it is made in memory.
-const LISTED_AT_MOST: usize = 10_000;
-
 pub(super) async fn submit(
     State(shared): State<Arc<Shared>>,
     request: Request<Body>,
-) -> Reply<(StatusCode, [(http::HeaderName, String); 1], Json<Submitted>)> {
+) -> Reply<(StatusCode, [(HeaderName, String); 1], Json<Submitted<JobId>>)> {
     let job: NewJob = shared.read(request).await?.json()?;
     let id = shared.queue.submit(job).await?;
     Ok((StatusCode::CREATED, [(LOCATION, format!("/v1/jobs/{id}"))], Json(Submitted { id })))
@@ -34,9 +28,9 @@ pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     mut parameters: Parameters,
 ) -> Reply<Json<Vec<Job>>> {
-    let limit = parameters.take("limit", "a number of jobs")?.unwrap_or(LISTED);
+    let limit = parameters.limit()?;
     let filter = parameters.fold(JobFilter::default(), JobFilter::parameter)?;
-    Ok(Json(shared.queue.list(&filter, limit.min(LISTED_AT_MOST)).await?))
+    Ok(Json(shared.queue.list(&filter, limit).await?))
 }
 
 pub(super) async fn purge_all(
@@ -87,16 +81,7 @@ pub(super) async fn wait(
     parameters.none()?;
     tokio::select! {
         job = shared.queue.wait(id, timeout.map(Duration::from_millis)) => Ok(Json(job?)),
-        () = shared.end() => Err(ends(id).into()),
-    }
-}
-
-fn ends(id: JobId) -> Error {
-    Error::Transient {
-        message: format!(
-            "the worker ends, and job {id} has not ended yet; wait for it once there is another"
-        ),
-        retry_after: Some(Duration::from_secs(1)),
+        () = shared.end() => Err(Shared::ends(format_args!("job {id}")).into()),
     }
 }
 

@@ -4,9 +4,12 @@ mod events;
 mod jobs;
 mod reply;
 mod request;
+mod sequences;
 mod worker;
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post, put};
@@ -34,6 +37,16 @@ impl Shared {
         // The sender is in `self`, so that it cannot be gone.
         let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
+
+    /// What whoever waits is told then.
+    fn ends(what: fmt::Arguments<'_>) -> Error {
+        Error::Transient {
+            message: format!(
+                "the worker ends, and {what} has not ended yet; wait for it once there is another"
+            ),
+            retry_after: Some(Duration::from_secs(1)),
+        }
+    }
 }
 
 /// The router, for a socket or within the process.
@@ -41,6 +54,9 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/v1/status", get(worker::status))
         .route("/v1/stats", get(worker::stats))
+        .route("/v1/profiles", get(worker::profiles).delete(worker::forget_profiles))
+        .route("/v1/tidy", post(worker::tidy))
+        .route("/v1/vacuum", post(worker::vacuum))
         .route("/v1/events", get(events::events))
         .route("/v1/jobs", get(jobs::list).post(jobs::submit).delete(jobs::purge_all))
         .route("/v1/jobs/{id}", get(jobs::get).delete(jobs::purge))
@@ -52,6 +68,12 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/v1/jobs/{id}/retry", post(jobs::retry))
         .route("/v1/jobs/{id}/priority", put(jobs::reorder))
+        .route("/v1/sequences", get(sequences::list).post(sequences::submit).delete(sequences::purge_all))
+        .route("/v1/sequences/{id}", get(sequences::get).delete(sequences::purge))
+        .route("/v1/sequences/{id}/steps", get(sequences::steps))
+        .route("/v1/sequences/{id}/wait", get(sequences::wait))
+        .route("/v1/sequences/{id}/cancel", post(sequences::cancel))
+        .route("/v1/sequences/{id}/retry", post(sequences::retry))
         .method_not_allowed_fallback(|method: http::Method, uri: http::Uri| async move {
             let message =
                 format!("`{}` cannot be asked with {method}; docs/api.md has what can be", uri.path());

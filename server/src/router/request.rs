@@ -1,6 +1,7 @@
 //! What is taken from a request, with errors of the taxonomy where it does not fit.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Query};
@@ -17,6 +18,15 @@ use super::reply::Refusal;
 
 /// How much more than its limit is read of a body, so that the one who sends it comes to hear why it is refused.
 const PATIENCE: usize = 16;
+
+/// How many a list has where nobody says how many.
+const LISTED: usize = 100;
+
+/// The most that a list has: it is made in memory.
+const LISTED_AT_MOST: usize = 10_000;
+
+/// How long may pass between two parts of a body: it keeps others from being read.
+const STALL: Duration = Duration::from_secs(30);
 
 /// The id in a path.
 pub(super) struct Id<T>(pub(super) T);
@@ -54,6 +64,11 @@ impl Parameters {
         })?;
         self.0.retain(|(known, _)| known != name);
         Ok(Some(value))
+    }
+
+    /// Takes out how long a list may be.
+    pub(super) fn limit(&mut self) -> Result<usize> {
+        Ok(self.take("limit", "how many are listed")?.unwrap_or(LISTED).min(LISTED_AT_MOST))
     }
 
     /// Makes something of the rest.
@@ -98,7 +113,8 @@ impl Shared {
         let mut body = body;
         let mut bytes = BytesMut::with_capacity(told.unwrap_or(0).min(self.body_limit));
         let mut size = 0_usize;
-        while let Some(frame) = body.frame().await {
+        let stalled = |_| Error::invalid("nothing more came of the body of the request; send it in one go");
+        while let Some(frame) = tokio::time::timeout(STALL, body.frame()).await.map_err(stalled)? {
             let frame = frame
                 .map_err(|error| Error::invalid(format!("the body of the request broke off: {error}")))?;
             let Some(data) = frame.data_ref() else { continue };

@@ -10,6 +10,7 @@ mod errors;
 mod events;
 mod jobs;
 mod limits;
+mod sequences;
 
 use std::path::Path;
 

@@ -61,7 +61,7 @@ pub struct Sequence {
 /// Which sequences are meant. The default means all.
 #[derive(Debug, Clone, Default)]
 pub struct SequenceFilter {
-    query: SequenceQuery,
+    pub(in crate::queue) query: SequenceQuery,
 }
 
 impl Sequence {
