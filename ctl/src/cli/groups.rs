@@ -7,7 +7,7 @@ use clap::builder::styling::Styles;
 /// The commands of each group, in the order in which they are likely to be needed.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Write plugins", &["new", "build", "inspect"]),
-    ("Run them", &["run", "prefetch", "watch"]),
+    ("Run them", &["run", "prefetch", "watch", "worker"]),
     ("Manage them", &["install", "upgrade", "remove", "list", "info", "categories", "enable", "disable"]),
     ("Say what they may use", &["grant", "revoke", "grants", "config", "secret"]),
     ("Trust", &["verify", "validate", "regenerate", "keygen", "sign", "trust"]),

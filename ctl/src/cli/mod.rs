@@ -9,6 +9,7 @@ mod plugins;
 mod run;
 mod secrets;
 mod trust;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -28,6 +29,7 @@ pub(crate) use plugins::{
 pub(crate) use run::{InputArgs, LimitArgs, RunArgs};
 pub(crate) use secrets::{ScopeArgs, SecretCommand};
 pub(crate) use trust::{KeygenArgs, SignArgs, TrustAddArgs, TrustCommand};
+pub(crate) use worker::WorkerArgs;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -51,7 +53,7 @@ Output:
   Results go to standard output; progress, logs and errors go to standard
   error. With --json both are JSON, and what goes to standard error is one
   object a line, each with a single key: \"note\", \"started\", \"progress\",
-  \"usage\", \"log\", \"grant-refused\", \"cancel\" or \"error\".
+  \"usage\", \"log\", \"grant-refused\", \"cancel\", \"ready\" or \"error\".
 
 Exit status:
     0  success
@@ -169,6 +171,7 @@ pub(crate) enum Command {
     Sign(SignArgs),
     #[command(subcommand)]
     Trust(TrustCommand),
+    Worker(WorkerArgs),
     Completions(CompletionsArgs),
 }
 

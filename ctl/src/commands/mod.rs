@@ -19,6 +19,7 @@ mod switch;
 mod validate;
 mod verify;
 mod watch;
+mod worker;
 
 use crate::cli::Command;
 use crate::failure::Result;
@@ -53,6 +54,7 @@ pub(crate) fn dispatch(command: Command, project: &Project, console: &Console) -
         Command::Keygen(args) => keys::keygen(&args, console),
         Command::Sign(args) => keys::sign(&args, console),
         Command::Trust(command) => keys::trust(&command, project, console),
+        Command::Worker(args) => worker::worker(&args, project, console),
         Command::Completions(args) => completions::completions(&args, console),
     }
 }
