@@ -24,6 +24,8 @@ pub(crate) const NAMES: &[&str] = &[
     "wait-for-cancellation",
     "ignore-cancellation",
     "allocate",
+    "take",
+    "take-and-spin",
     "recurse",
     "panic",
     "trap",
@@ -34,6 +36,7 @@ pub(crate) const NAMES: &[&str] = &[
     "flood-progress",
     "flood-usage",
     "report",
+    "log-itself",
     "invalid-json",
     "huge",
     "huge-json",
@@ -45,6 +48,7 @@ pub(crate) const NAMES: &[&str] = &[
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    static ARRIVED: Cell<u32> = const { Cell::new(0) };
 }
 
 pub(crate) async fn run(action: &str, input: Value) -> Result<Value, Error> {
@@ -87,6 +91,14 @@ pub(crate) async fn run(action: &str, input: Value) -> Result<Value, Error> {
             spin();
         }
         "allocate" => allocate(),
+        "take" => drop(take(&input)?),
+        "take-and-spin" => {
+            let taken = take(&input)?;
+            while !job::is_cancelled() {
+                black_box(&taken);
+            }
+            return Err(Error::Cancelled);
+        }
         "recurse" => {
             black_box(recurse(black_box(1)));
         }
@@ -127,6 +139,20 @@ pub(crate) async fn run(action: &str, input: Value) -> Result<Value, Error> {
             println!("printed");
             eprintln!("complained");
             job::report_progress(Some(1.0), "whole");
+        }
+        "log-itself" => {
+            // All of them begin together.
+            let together = number(&input)?;
+            ARRIVED.set(ARRIVED.get() + 1);
+            while ARRIVED.get() < together {
+                wit_bindgen::yield_async().await;
+            }
+            for line in 0..1_500 {
+                logging::log(logging::Level::Info, "itself", &format!("{line} of {}", job::id()));
+                if line % 10 == 0 {
+                    wit_bindgen::yield_async().await;
+                }
+            }
         }
         "invalid-json" => return Ok(json("{\"open\": ")),
         "huge" => {
@@ -172,6 +198,18 @@ fn allocate() {
     loop {
         kept.push(black_box(vec![1_u8; 1 << 20]));
     }
+}
+
+/// Takes so many MiB, and says so.
+fn take(input: &Value) -> Result<Vec<u8>, Error> {
+    let mebibytes = number(input)?;
+    job::report_usage("mebibytes", mebibytes.into());
+    Ok(black_box(vec![1_u8; (mebibytes as usize) << 20]))
+}
+
+fn number(input: &Value) -> Result<u32, Error> {
+    let Value::Json(text) = input else { return Err(invalid("it is to be a number")) };
+    text.trim().parse().map_err(|_| invalid("it is to be a number"))
 }
 
 #[allow(unconditional_recursion)]
