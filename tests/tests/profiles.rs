@@ -17,7 +17,7 @@ async fn opened(settings: &str) -> (Project, Manager, Queue) {
     let project = Project::new(settings);
     project.drop_in(&guest("misbehave"));
     let manager = project.manager().await;
-    let queue = Queue::of(&manager).await.unwrap();
+    let queue = Queue::open(manager.clone()).await.unwrap();
     (project, manager, queue)
 }
 
