@@ -213,8 +213,10 @@ impl JobEvent {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::event::{CancelPhase, LogLevel, LogRecord, Progress};
+    use crate::event::{CancelPhase, LogLevel, LogRecord, Measured, Progress};
 
     #[test]
     fn an_event_is_the_same_when_it_is_read_again() {
@@ -223,6 +225,11 @@ mod tests {
             cause: Cause::Retry,
             error: Some(Error::fatal("broken")),
             due_at: Some(time::from_millis(1_700_000_000_123)),
+        };
+        let measured = Measured {
+            memory_bytes: Some(65_536),
+            cpu_time: Some(Duration::from_nanos(1_234_567_891)),
+            ..Measured::default()
         };
         let record = LogRecord { level: LogLevel::Warn, target: "stdout".into(), message: "ü".into() };
         for (event, name) in [
@@ -246,6 +253,8 @@ mod tests {
                 JobEvent::Told(EventKind::Progress(Progress { fraction: None, message: "m".into() })),
                 "progress",
             ),
+            (JobEvent::Told(EventKind::Resources(measured)), "resources"),
+            (JobEvent::Told(EventKind::Resources(Measured::default())), "resources"),
             (JobEvent::Told(EventKind::Usage { unit: "tokens".into(), amount: 1.5 }), "usage"),
             (JobEvent::Told(EventKind::Cancel { phase: CancelPhase::Forced }), "cancel"),
         ] {

@@ -13,8 +13,11 @@ use crate::store::fault::Fault;
 /// What was committed of the profiles.
 #[derive(Debug, Default)]
 pub(crate) struct Profiles {
-    all: Mutex<HashMap<Arc<str>, BTreeMap<[u8; 32], Arc<StoredProfile>>>>,
+    all: Mutex<All>,
 }
+
+/// By instance, and of each by configuration.
+type All = HashMap<Arc<str>, BTreeMap<[u8; 32], Arc<StoredProfile>>>;
 
 /// What a group changed, by what it comes to: none is deleted.
 pub(in crate::store) type Changed = HashMap<ProfileKey, Option<StoredProfile>>;
@@ -78,7 +81,7 @@ impl Profiles {
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<Arc<str>, BTreeMap<[u8; 32], Arc<StoredProfile>>>> {
+    fn all(&self) -> MutexGuard<'_, All> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
