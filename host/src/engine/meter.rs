@@ -134,6 +134,12 @@ impl Meter {
         )
     }
 
+    /// The moment at which something ended that took so long.
+    pub(crate) fn end_of(&self, began: &Began, took: Duration) -> Instant {
+        let at = Duration::from_nanos(began.wall).saturating_add(took);
+        self.origin.checked_add(at).unwrap_or(self.origin)
+    }
+
     fn begin_slice(&self) {
         self.slice_by_cpu_clock.store(true, Ordering::Relaxed);
         self.slice_began.store(self.cpu(), Ordering::Relaxed);

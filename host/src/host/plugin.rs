@@ -296,6 +296,27 @@ impl Plugin {
         self.loaded.runner.switch(false).await
     }
 
+    /// How long no call has run; none while one does.
+    pub fn idle_for(&self) -> Option<Duration> {
+        self.loaded.blueprint.idle()
+    }
+
+    /// Gives back the memory of the instance, if no call runs or waits: has it release the resources that the fields of
+    /// its configuration name, tells it that it goes, and drops it. The plugin stays loaded, and all handles on it stay
+    /// good; the next call makes a new instance, which knows nothing of what this one kept. How much linear memory that
+    /// gave back, in bytes; 0 where a call runs, or there is no instance.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future drops the instance, if that has begun.
+    pub async fn evict(&self) -> u64 {
+        let before = self.stats().memory_bytes;
+        if !self.loaded.runner.evict().await {
+            return 0;
+        }
+        before.saturating_sub(self.stats().memory_bytes)
+    }
+
     /// Lets the calls that run or wait end, tells the plugin, and drops its instance. Calls from other handles are
     /// refused with `not-loaded` afterwards, and the id is free.
     ///

@@ -226,6 +226,11 @@ impl Blueprint {
         self.counters.read(self.limits.fuel.is_some())
     }
 
+    /// How long nothing has run; none while a call does.
+    pub(crate) fn idle(&self) -> Option<std::time::Duration> {
+        self.counters.idle()
+    }
+
     pub(crate) fn sinks(&self) -> &Arc<Sinks> {
         &self.sinks
     }

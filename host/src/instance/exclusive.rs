@@ -129,6 +129,14 @@ impl Exclusive {
         ended
     }
 
+    pub(super) async fn evict(&self) -> bool {
+        // Whoever holds the slot, or waits for it, uses the instance.
+        let Ok(mut slot) = self.slot.try_lock() else { return false };
+        let Some(mut live) = slot.live.take() else { return false };
+        live.wind_up(&self.blueprint).await;
+        true
+    }
+
     pub(super) async fn close(&self) {
         let mut slot = self.slot.lock().await;
         slot.gate = Gate::Closed;

@@ -183,6 +183,21 @@ impl Live {
         }
     }
 
+    /// Has an instance give back what hangs on its resources, and tells it that it goes. What it answers changes nothing
+    /// any more.
+    pub(super) async fn wind_up(&mut self, blueprint: &Blueprint) {
+        if let Some(indices) = &blueprint.catalogued.exports.lifecycle {
+            for resource in blueprint.config_schema.reload_resources() {
+                let hook = Hook::Release { resource: &resource };
+                if let Err(error) | Ok(Err(error)) = self.hook(blueprint, indices, hook).await {
+                    tracing::warn!(instance = &*blueprint.sinks.instance, %error, "an instance did not give back what it holds in good order");
+                    return;
+                }
+            }
+        }
+        self.shut_down(blueprint).await;
+    }
+
     /// Runs guest code for a job, under the limits, and with the job told what was measured.
     pub(super) async fn run<T>(
         &mut self,
@@ -239,7 +254,7 @@ impl Live {
             fuel_used,
         });
         let Some(counters) = &self.counters else { return };
-        counters.took(wall);
+        counters.took(wall, self.stopper.meter.end_of(began, wall));
         counters.used_cpu(self.stopper.meter.unaccounted());
         if let Some(fuel) = fuel_used {
             counters.used_fuel(fuel);

@@ -172,6 +172,17 @@ impl Runner {
         }
     }
 
+    /// Drops the instance, if nothing runs in it, and tells it before; false where something runs, or there is none. The
+    /// next call makes a new one.
+    pub(crate) async fn evict(&self) -> bool {
+        match self {
+            Runner::Exclusive(runner) => runner.evict().await,
+            Runner::Shared(runner) => runner.evict().await,
+            // It keeps nothing between calls.
+            Runner::Fresh(_) => false,
+        }
+    }
+
     /// Lets the running calls end, tells the plugin, and drops it. Later calls are handed back. A second call of this
     /// waits for the first.
     pub(crate) async fn close(&self) {

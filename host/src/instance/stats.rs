@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Serialize, Serializer};
 
@@ -49,7 +49,7 @@ fn millis<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Err
     serializer.serialize_f64(time.as_secs_f64() * 1000.0)
 }
 
-/// The counters behind [`InstanceStats`]. A call costs four relaxed additions.
+/// The counters behind [`InstanceStats`]. A call costs four relaxed additions and a store.
 #[derive(Debug)]
 pub(super) struct Counters {
     pub(super) memory: Arc<MemoryGauge>,
@@ -62,6 +62,9 @@ pub(super) struct Counters {
     fuel: AtomicU64,
     instances: AtomicU64,
     loaded_at: SystemTime,
+    origin: Instant,
+    /// When a call or hook last ended, in nanoseconds since `origin`.
+    used_at: AtomicU64,
 }
 
 impl Counters {
@@ -77,7 +80,22 @@ impl Counters {
             fuel: AtomicU64::new(0),
             instances: AtomicU64::new(0),
             loaded_at: SystemTime::now(),
+            origin: Instant::now(),
+            used_at: AtomicU64::new(0),
         }
+    }
+
+    /// Calls that run now.
+    pub(super) fn running(&self) -> u64 {
+        // In this order; see `read`.
+        let ended = self.ended.load(Ordering::Relaxed);
+        self.begun.load(Ordering::Relaxed).saturating_sub(ended)
+    }
+
+    /// How long no call or hook has run; none while a call does.
+    pub(super) fn idle(&self) -> Option<Duration> {
+        let used_at = Duration::from_nanos(self.used_at.load(Ordering::Relaxed));
+        (self.running() == 0).then(|| self.origin.elapsed().saturating_sub(used_at))
     }
 
     /// What was counted; `fueled` says whether fuel is.
@@ -109,8 +127,10 @@ impl Counters {
         add(&self.cpu_nanos, nanos(time));
     }
 
-    pub(super) fn took(&self, time: Duration) {
+    /// Something ended now that took so long.
+    pub(super) fn took(&self, time: Duration, now: Instant) {
         add(&self.wall_nanos, nanos(time));
+        self.used_at.store(nanos(now.saturating_duration_since(self.origin)), Ordering::Relaxed);
     }
 
     pub(super) fn used_fuel(&self, units: u64) {
@@ -221,10 +241,23 @@ mod tests {
     }
 
     #[test]
+    fn is_idle_from_the_end_of_the_last_call_on() {
+        let counters = Counters::new();
+        let second = Duration::from_secs(1);
+        let counters = Counters { origin: counters.origin.checked_sub(10 * second).unwrap(), ..counters };
+        assert!(counters.idle().unwrap() >= 10 * second);
+        counters.begin();
+        assert_eq!(counters.idle(), None);
+        counters.took(second, counters.origin + 10 * second);
+        counters.end(Ended::Well);
+        assert!(counters.idle().unwrap() < 10 * second);
+    }
+
+    #[test]
     fn has_a_stable_structure() {
         let counters = Counters { loaded_at: SystemTime::UNIX_EPOCH, ..Counters::new() };
         counters.used_cpu(Duration::from_micros(1500));
-        counters.took(Duration::from_millis(20));
+        counters.took(Duration::from_millis(20), Instant::now());
         counters.made_instance();
         assert_eq!(
             serde_json::to_value(counters.read(false)).unwrap(),

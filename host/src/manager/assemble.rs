@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Manager;
 use super::record::Record;
 use crate::capability::secrets::Secrets;
+use crate::catalog::InstanceMode;
 use crate::error::Result;
 use crate::event::EventKind;
 use crate::host::{Loader, Source};
@@ -22,6 +23,15 @@ pub struct Assembled {
     pub warnings: Vec<String>,
     /// Whether the instance is to take calls; the loader does not see to that.
     pub enabled: bool,
+}
+
+/// What an instance will be once it is loaded.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    pub(crate) record: Arc<Record>,
+    /// How calls will share it.
+    pub(crate) mode: InstanceMode,
+    pub(crate) limits: Limits,
 }
 
 /// What blocks: the component's bytes, verified, and what the database and the secrets' store hold for it.
@@ -82,6 +92,14 @@ impl Manager {
         let config = own.unwrap_or_else(|| self.declared_config(&record.name));
         let secrets = self.secrets().granted(secrets.iter().map(String::as_str))?;
         Ok(Gathered { bytes, config, enabled, secrets })
+    }
+
+    /// What an instance will be that is not loaded; none where its plugin is not known without a look into the database.
+    pub(crate) fn expected(&self, id: &str) -> Option<Expected> {
+        let record = self.discovery().get(&self.declared_plugin_of(id)?)?.clone();
+        let own = self.settings().plugin(&record.name).and_then(|plugin| plugin.mode);
+        let mode = own.unwrap_or(record.description.instance);
+        Some(Expected { mode, limits: self.effective_limits(&record), record })
     }
 
     /// What `cjm.toml` and the manifest's overrides grant, together.

@@ -238,17 +238,8 @@ impl Manager {
 
     /// The name of the plugin that an instance belongs to, whether it is loaded or not.
     pub(crate) async fn plugin_of(&self, id: &str) -> Result<String> {
-        if let Some(slot) = self.slot_of(id) {
-            return Ok(slot.name.to_string());
-        }
-        let mut declared = self.settings().plugins().iter();
-        if let Some((name, _)) =
-            declared.find(|(name, plugin)| plugin.instance_ids(name).any(|own| own == id))
-        {
-            return Ok(name.clone());
-        }
-        if self.discovery().get(id).is_some() {
-            return Ok(id.to_owned());
+        if let Some(name) = self.declared_plugin_of(id) {
+            return Ok(name);
         }
         let (database, instance) = (self.database().clone(), id.to_owned());
         let stored =
@@ -260,5 +251,19 @@ impl Manager {
                 reason: "no plugin has an instance of this id".into(),
             })),
         }
+    }
+
+    /// The same, as far as it is known without a look into the database.
+    pub(super) fn declared_plugin_of(&self, id: &str) -> Option<String> {
+        if let Some(slot) = self.slot_of(id) {
+            return Some(slot.name.to_string());
+        }
+        let mut declared = self.settings().plugins().iter();
+        if let Some((name, _)) =
+            declared.find(|(name, plugin)| plugin.instance_ids(name).any(|own| own == id))
+        {
+            return Some(name.clone());
+        }
+        self.discovery().get(id).map(|record| record.name.clone())
     }
 }

@@ -180,6 +180,19 @@ impl Manager {
         switched
     }
 
+    /// Gives back the memory of an instance on which nothing runs, which stays loaded: see [`Plugin::evict`]. How much
+    /// that was, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// `not-loaded`.
+    pub async fn evict(&self, id: &str) -> Result<u64> {
+        let slot = self.known(id)?;
+        // While it is replaced or configured it is in use.
+        let Ok(_changing) = slot.changing.try_lock() else { return Ok(0) };
+        Ok(slot.version()?.plugin.evict().await)
+    }
+
     /// The instances that are loaded, by id.
     pub fn instances(&self) -> Vec<Instance> {
         let mut instances: Vec<Instance> = self

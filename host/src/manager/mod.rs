@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use assemble::Assembled;
+pub(crate) use assemble::Expected;
 pub use categories::{CategoryEntry, PluginCategory};
 pub use configure::{ConfigEdit, Configured};
 pub use find::{Canonical, Query};

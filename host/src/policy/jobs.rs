@@ -37,10 +37,10 @@ pub struct QueueOptions {
     /// How long such a job waits, before it fails. In milliseconds where it is serialized. Default: without end.
     #[serde(with = "limit")]
     pub admission_timeout: Option<Duration>,
-    /// Memory that all jobs together may reserve, in bytes. Default: what the machine has.
+    /// Memory that running jobs and loaded instances may take up together, in bytes. Default: what the machine has.
     #[serde(with = "limit")]
     pub memory: Option<u64>,
-    /// GPU memory that all jobs together may reserve, in bytes. Default: what the machine has.
+    /// The same of the memory of all GPUs. Default: what the machine has.
     #[serde(with = "limit")]
     pub gpu_memory: Option<u64>,
     /// How often it is told what a running job uses; none: never. In milliseconds where it is serialized. Default: 1 s.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::Digest;
 use crate::error::ResourceKind;
 
 /// An amount of what jobs take up of a machine. Zero also stands for what is not known.
@@ -55,12 +56,16 @@ impl Demand {
     }
 }
 
-/// What the jobs of an instance are expected to take up.
+/// What a runner tells of the jobs of an instance.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Footprint {
-    /// What one job takes up at its peak, together with the instance that it runs in. Zero where it is not known: such
-    /// a job is let run whatever is free.
+    /// What one job takes up at its peak, together with the instance that it runs in, as far as that is said somewhere.
+    /// What was measured counts instead where something was. Where nothing is known a job is let run, whatever is free,
+    /// and measured.
     pub job: Demand,
+    /// What jobs run with now, as it is told to [`Attempt::measure`](crate::Attempt::measure): what was measured with it
+    /// counts. None where that is not known before they run: then what was measured last counts.
+    pub configuration: Option<Digest>,
     /// Whether each job that runs takes this up for itself, in an instance of its own. Otherwise jobs that run at the
     /// same time share one instance, which takes it up once, and keeps it after they have ended.
     pub each: bool,

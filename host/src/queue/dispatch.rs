@@ -55,7 +55,7 @@ impl Inner {
         };
         let ask = |instance: Arc<str>| {
             let room = self.runner.room(&instance).map_err(|error| error.to_string());
-            let footprint = if counts { self.runner.footprint(&instance) } else { Footprint::default() };
+            let footprint = if counts { self.footprint(&instance) } else { Footprint::default() };
             (instance, Asked { room, footprint })
         };
         let rooms: Rooms = instances.into_iter().map(ask).collect();

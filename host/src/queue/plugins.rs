@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use super::demand::{Demand, Footprint, Holding};
 use super::new_job::{Interrupted, NewJob};
 use super::runs::{Attempt, Runs, Stop};
 use crate::capability::job::{Gauges, Watcher};
-use crate::catalog::InstanceMode;
+use crate::catalog::{Description, InstanceMode};
 use crate::error::{Error, ResourceKind, Result};
 use crate::event::{CancelPhase, EventKind, Subscription};
-use crate::host::Running;
-use crate::manager::{Instance, Manager};
+use crate::host::{Plugin, Running};
+use crate::manager::{Expected, Instance, Manager};
+use crate::policy::Limits;
 use crate::value::Value;
 
 /// A job runs on the manager's instance of its id, which is loaded where it is not. An instance that is switched off
@@ -52,14 +54,52 @@ impl Runs for Manager {
     }
 
     fn room(&self, id: &str) -> Result<usize> {
-        // One that is not loaded is loaded by its first job; the others wait for how many it takes.
-        let Ok(plugin) = self.instance(id).and_then(|instance| instance.plugin()) else { return Ok(1) };
+        let Ok(plugin) = loaded(self, id) else {
+            // The first job loads it. Where nobody knows what it will be, the others wait for that.
+            return Ok(self.expected(id).map_or(1, |expected| room(expected.mode, &expected.limits)));
+        };
         if !plugin.is_enabled() {
             return Err(Error::Disabled { plugin: id.to_owned() });
         }
-        Ok(match plugin.instance_mode() {
-            InstanceMode::Exclusive => 1,
-            InstanceMode::Shared | InstanceMode::Fresh => plugin.limits().max_concurrency.max(1) as usize,
+        Ok(room(plugin.instance_mode(), plugin.limits()))
+    }
+
+    fn footprint(&self, id: &str) -> Footprint {
+        let footprint = |mode, limits: &Limits, job| Footprint {
+            job,
+            each: mode == InstanceMode::Fresh,
+            memory_limit: Some(limits.memory_bytes),
+            configuration: None,
+        };
+        match loaded(self, id) {
+            Ok(plugin) => Footprint {
+                configuration: Some(plugin.configuration_digest()),
+                ..footprint(plugin.instance_mode(), plugin.limits(), said(plugin.description()))
+            },
+            Err(_) => {
+                let expected = self.expected(id);
+                let of = |expected: Expected| {
+                    footprint(expected.mode, &expected.limits, said(&expected.record.description))
+                };
+                expected.map(of).unwrap_or_default()
+            }
+        }
+    }
+
+    fn holdings(&self) -> Vec<Holding> {
+        let holding = |instance: Instance| {
+            let plugin = instance.plugin().ok()?;
+            Some(Holding { instance: instance.id().to_owned(), held: held(&plugin), idle: plugin.idle_for() })
+        };
+        self.instances().into_iter().filter_map(holding).collect()
+    }
+
+    /// Whoever loaded it: it stays loaded, and all handles on it stay good.
+    async fn evict(&self, id: &str) -> Result<Demand> {
+        let before = held(&loaded(self, id)?);
+        Ok(match Manager::evict(self, id).await? {
+            0 => Demand::NONE,
+            memory_bytes => Demand { memory_bytes, ..before },
         })
     }
 
@@ -77,6 +117,39 @@ impl Runs for Manager {
         let call = plugin.call(attempt.action(), input).job(attempt.id().to_string(), attempt.number());
         let running = call.watched_by(watcher(attempt.clone(), gauges)).start();
         finish(&attempt, running).await
+    }
+}
+
+/// The plugin of the instance of this id, if it is loaded.
+fn loaded(manager: &Manager, id: &str) -> Result<Plugin> {
+    manager.instance(id)?.plugin()
+}
+
+/// What a plugin says that a call takes up.
+fn said(description: &Description) -> Demand {
+    let needs = description.config_schema.needs();
+    Demand {
+        memory_bytes: needs.memory_bytes.unwrap_or(0),
+        gpu_memory_bytes: needs.gpu_memory_bytes.unwrap_or(0),
+    }
+}
+
+/// What an instance has now. Of a GPU nobody measures that; it is taken to keep what its first call took.
+fn held(plugin: &Plugin) -> Demand {
+    let stats = plugin.stats();
+    let keeps = stats.memory_bytes > 0 && stats.calls > 0;
+    let keeps = keeps && (stats.running > 0 || plugin.instance_mode() != InstanceMode::Fresh);
+    Demand {
+        memory_bytes: stats.memory_bytes,
+        gpu_memory_bytes: if keeps { said(plugin.description()).gpu_memory_bytes } else { 0 },
+    }
+}
+
+/// How many jobs an instance runs at once.
+fn room(mode: InstanceMode, limits: &Limits) -> usize {
+    match mode {
+        InstanceMode::Exclusive => 1,
+        InstanceMode::Shared | InstanceMode::Fresh => limits.max_concurrency.max(1) as usize,
     }
 }
 

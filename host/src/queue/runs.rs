@@ -78,7 +78,7 @@ pub trait Runs: Send + Sync + 'static {
         Ok(usize::MAX)
     }
 
-    /// What the jobs of this instance are expected to take up. Default: nothing is known.
+    /// What the jobs of this instance are expected to take up, as far as it was not measured. Default: nothing is known.
     ///
     /// It is asked often, and must answer at once; unless the queue is [`Admission::Permissive`](crate::Admission).
     fn footprint(&self, instance: &str) -> Footprint {
@@ -87,7 +87,7 @@ pub trait Runs: Send + Sync + 'static {
     }
 
     /// What all instances that are loaded take up now. Asked at most a few times a second, and only where
-    /// [`footprint`](Self::footprint) knows something of a job that waits. Default: nothing is loaded.
+    /// it is known what a job takes up that waits. Default: nothing is loaded.
     fn holdings(&self) -> Vec<Holding> {
         Vec::new()
     }

@@ -156,6 +156,12 @@ pub struct Resources {
     pub gpu: bool,
     /// Where it runs, as `<os>` or `<os>-<arch>`; empty where it runs everywhere.
     pub platforms: Vec<String>,
+    /// Memory that one call takes up at its peak, in bytes, where the plugin says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// The same of the memory of a GPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gpu_memory_bytes: Option<u64>,
 }
 
 /// What is compared with the live plugin when it is loaded.
@@ -223,6 +229,7 @@ impl Install {
 impl Code {
     /// What a plugin is, as it says and as its component shows.
     fn of(description: &Description, inspection: &Inspection) -> Self {
+        let needs = description.config_schema.needs();
         Self {
             name: description.name.clone(),
             version: description.version.clone(),
@@ -239,6 +246,8 @@ impl Code {
             resources: Resources {
                 gpu: inspection.imports.contains_key(&Capability::Gpu),
                 platforms: description.platforms.clone(),
+                memory_bytes: needs.memory_bytes,
+                gpu_memory_bytes: needs.gpu_memory_bytes,
             },
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::Schema;
@@ -15,6 +16,16 @@ use crate::error::Violation;
 const RELOAD: &str = "x-cjm-reload";
 /// Marks a field of which the plugin tells the choices.
 const OPTIONS: &str = "x-cjm-options";
+/// Says on the whole schema what a call takes up of the machine.
+const NEEDS: &str = "x-cjm-needs";
+
+/// What a plugin says that one call takes up at its peak, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Needs {
+    pub(crate) memory_bytes: Option<u64>,
+    pub(crate) gpu_memory_bytes: Option<u64>,
+}
 
 /// The resource that is the whole instance.
 pub(crate) const INSTANCE: &str = "instance";
@@ -62,6 +73,19 @@ impl Schema {
         triggers
     }
 
+    /// The resources that hang on some field, but for the whole [`INSTANCE`].
+    pub(crate) fn reload_resources(&self) -> BTreeSet<String> {
+        // A schema that could not be taken apart was refused when it was parsed.
+        let Ok(graph) = Graph::of(self.as_json(), MAX_SCHEMAS) else { return BTreeSet::new() };
+        let named = graph.nodes.iter().filter_map(|node| node.schema.get(RELOAD)?.as_str());
+        named.filter(|resource| *resource != INSTANCE).map(str::to_owned).collect()
+    }
+
+    /// What a call takes up, as far as the plugin says so.
+    pub(crate) fn needs(&self) -> Needs {
+        self.as_json().get(NEEDS).and_then(|needs| Needs::deserialize(needs).ok()).unwrap_or_default()
+    }
+
     /// The JSON pointers of the fields of which the plugin tells the choices, with an asterisk for each index or name
     /// that is not fixed. At most 256, each of at most 1 KiB.
     pub(crate) fn option_fields(&self) -> BTreeSet<String> {
@@ -99,6 +123,10 @@ impl Schema {
         // A schema that could not be taken apart was refused when it was parsed.
         let Ok(graph) = Graph::of(self.as_json(), MAX_SCHEMAS) else { return Vec::new() };
         let mut violations = Vec::new();
+        if self.as_json().get(NEEDS).is_some_and(|needs| Needs::deserialize(needs).is_err()) {
+            let message = "is not an object with numbers of bytes: `memory-bytes`, `gpu-memory-bytes`";
+            violations.push(violation(&format!("/{NEEDS}"), message));
+        }
         for node in &graph.nodes {
             let at = |keyword: &str| format!("{}/{keyword}", node.pointer);
             if let Some(resource) = node.schema.get(RELOAD)
@@ -320,6 +348,31 @@ mod tests {
             defs[level.to_string()] = json!({ "properties": { "a": next, "b": next } });
         }
         assert!(schema(&json!({ "$defs": defs, "$ref": "#/$defs/29" })).option_fields().len() <= MAX_FIELDS);
+    }
+
+    #[test]
+    fn what_a_call_takes_up_is_said_on_the_whole_schema() {
+        let of = |needs: Value| schema(&json!({ "type": "object", "x-cjm-needs": needs }));
+        let needs = of(json!({ "gpu-memory-bytes": 5 })).needs();
+        assert_eq!((needs.memory_bytes, needs.gpu_memory_bytes), (None, Some(5)));
+        assert_eq!(schema(&json!({})).needs(), Needs::default());
+        assert!(of(json!({ "memory-bytes": 1 })).check_annotations().is_empty());
+        for bad in [json!(1), json!({ "memory-bytes": -1 }), json!({ "disk": 1 })] {
+            let pointers: Vec<_> =
+                of(bad).check_annotations().into_iter().map(|fault| fault.pointer).collect();
+            assert_eq!(pointers, ["/x-cjm-needs"]);
+        }
+    }
+
+    #[test]
+    fn the_resources_that_a_schema_names_are_found_wherever_they_are() {
+        let of = json!({ "$defs": { "m": { "x-cjm-reload": "model" } }, "properties": {
+            "a": { "$ref": "#/$defs/m" },
+            "b": { "properties": { "c": { "x-cjm-reload": "session" } } },
+            "d": { "x-cjm-reload": "instance" },
+        } });
+        let resources: Vec<_> = schema(&of).reload_resources().into_iter().collect();
+        assert_eq!(resources, ["model", "session"]);
     }
 
     #[test]

@@ -67,8 +67,17 @@ impl Driver {
             Request::Switch(on, reply) => answer(reply, self.switch(on)).await,
             Request::ConfigOptions(reply) => answer(reply, self.config_options()).await,
             Request::Reconfigure(config, reply) => answer(reply, self.reconfigure(config)).await,
+            // Whoever asked has lost patience with the calls that came before.
+            Request::Evict(reply) if reply.is_closed() => {}
+            Request::Evict(reply) => answer(reply, self.evict()).await,
             Request::Close => {}
         }
+    }
+
+    async fn evict(&mut self) -> Result<bool> {
+        let Some(mut live) = self.live.take() else { return Ok(false) };
+        live.wind_up(&self.blueprint).await;
+        Ok(true)
     }
 
     /// Runs calls, the given one first, until there are none; gives back a message of another kind that ended it.

@@ -43,6 +43,7 @@ enum Request {
     Switch(bool, oneshot::Sender<Result<()>>),
     ConfigOptions(oneshot::Sender<Result<Choices>>),
     Reconfigure(Arc<str>, oneshot::Sender<Result<()>>),
+    Evict(oneshot::Sender<Result<bool>>),
     /// Ends the driver, after the messages that were sent before.
     Close,
 }
@@ -103,6 +104,18 @@ impl Shared {
 
     pub(super) async fn reconfigure(&self, config: Arc<str>) -> Result<()> {
         self.ask(|reply| Request::Reconfigure(config, reply)).await
+    }
+
+    pub(super) async fn evict(&self) -> bool {
+        if self.blueprint.counters.running() > 0 {
+            return false;
+        }
+        let (sender, receiver) = oneshot::channel();
+        // Where there is no room for it, calls are on their way.
+        if self.sender.try_send(Message::Request(Request::Evict(sender))).is_err() {
+            return false;
+        }
+        matches!(receiver.await, Ok(Ok(true)))
     }
 
     pub(super) async fn close(&self) {

@@ -159,7 +159,7 @@ impl Round {
     }
 
     pub(super) fn end(&self, call: &Arc<InFlight>, ended: Ended) {
-        self.blueprint.counters.took(call.began.elapsed());
+        self.took(call);
         self.blueprint.counters.end(ended);
         self.account_cpu();
         call.work.job.detach();
@@ -188,11 +188,16 @@ impl Round {
                 }
                 Broken::Forced(_) => self.collateral(),
             };
-            self.blueprint.counters.took(call.began.elapsed());
+            self.took(&call);
             self.blueprint.counters.end((&error).into());
             call.work.job.detach();
             failed.push((call, error));
         }
+    }
+
+    fn took(&self, call: &InFlight) {
+        let now = Instant::now();
+        self.blueprint.counters.took(now.saturating_duration_since(call.began), now);
     }
 
     fn collateral(&self) -> Error {

@@ -1,7 +1,10 @@
 //! Having instances give back what they hold.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use futures::FutureExt;
 
 use crate::error::{Error, ResourceKind};
 use crate::queue::Inner;
@@ -17,9 +20,11 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// Has instances give back what they hold, and tells the job that waits for it.
 pub(in crate::queue) async fn evict(inner: Arc<Inner>, eviction: Eviction) {
     let Eviction { job, from } = eviction;
-    let told: Vec<_> = give_back(&inner, from).await.into_iter().map(evicted).collect();
+    let freed = give_back(&inner, from).await;
+    // Before it runs.
+    tell(&inner, job, freed.iter().filter_map(evicted).collect()).await;
+    settle(&inner, &freed);
     inner.changed.notify_one();
-    tell(&inner, job, told).await;
 }
 
 /// After an attempt ran out of memory, and before the next: has idle instances give back what is missing, and the
@@ -34,7 +39,7 @@ pub(in crate::queue) async fn make_room(inner: &Arc<Inner>, instance: &str, erro
         return steps;
     }
     // What goes over the instance's own limit is not to be had from others.
-    let limit = inner.runner.footprint(instance).memory_limit;
+    let limit = inner.footprint(instance).memory_limit;
     let own_limit = *kind == ResourceKind::SystemMemory && limit.is_some() && shortfall.available == limit;
     if !own_limit {
         let short = match (shortfall.needed, shortfall.available) {
@@ -43,7 +48,9 @@ pub(in crate::queue) async fn make_room(inner: &Arc<Inner>, instance: &str, erro
         };
         inner.clone().look().await;
         let from = inner.schedule().make_room(Instant::now(), instance, kind, short);
-        steps.extend(give_back(inner, from).await.into_iter().map(evicted));
+        let freed = give_back(inner, from).await;
+        settle(inner, &freed);
+        steps.extend(freed.iter().filter_map(evicted));
     }
     // What it leaked, or has in pieces, is whole again in a new one.
     if !one(inner, instance).await.is_none() {
@@ -52,34 +59,41 @@ pub(in crate::queue) async fn make_room(inner: &Arc<Inner>, instance: &str, erro
     steps
 }
 
-fn evicted((from, freed): (Arc<str>, Demand)) -> JobEvent {
-    JobEvent::Evicted { from: from.to_string(), freed }
+/// What a job is told of an instance that gave something back.
+fn evicted((from, freed): &(Arc<str>, Demand)) -> Option<JobEvent> {
+    (!freed.is_none()).then(|| JobEvent::Evicted { from: from.to_string(), freed: *freed })
 }
 
-/// Those that gave something back, and what.
-async fn give_back(inner: &Arc<Inner>, from: Vec<Arc<str>>) -> Vec<(Arc<str>, Demand)> {
+/// What each of them gave back.
+async fn give_back(inner: &Inner, from: Vec<Arc<str>>) -> Vec<(Arc<str>, Demand)> {
     let give = |instance: Arc<str>| async move {
         let freed = one(inner, &instance).await;
-        inner.schedule().stock.evicted(Instant::now(), &instance, freed);
         (instance, freed)
     };
-    let mut freed = futures::future::join_all(from.into_iter().map(give)).await;
-    freed.retain(|(_, freed)| !freed.is_none());
-    freed
+    futures::future::join_all(from.into_iter().map(give)).await
+}
+
+/// They take jobs again.
+fn settle(inner: &Inner, freed: &[(Arc<str>, Demand)]) {
+    let mut schedule = inner.schedule();
+    for (instance, freed) in freed {
+        schedule.stock.evicted(Instant::now(), instance, *freed);
+    }
 }
 
 async fn one(inner: &Inner, instance: &str) -> Demand {
-    match tokio::time::timeout(LIMIT, inner.runner.evict(instance)).await {
-        Ok(Ok(freed)) => freed,
-        Ok(Err(error)) => {
+    let evict = AssertUnwindSafe(inner.runner.evict(instance)).catch_unwind();
+    match tokio::time::timeout(LIMIT, evict).await {
+        Ok(Ok(Ok(freed))) => return freed,
+        Ok(Ok(Err(error))) => {
             tracing::warn!(%error, instance, "an instance did not give back what it holds");
-            Demand::NONE
         }
-        Err(_) => {
-            tracing::warn!(instance, "an instance took too long to give back what it holds");
-            Demand::NONE
+        Ok(Err(_)) => {
+            tracing::error!(instance, "the host panicked while an instance gave back what it holds")
         }
+        Err(_) => tracing::warn!(instance, "an instance took too long to give back what it holds"),
     }
+    Demand::NONE
 }
 
 async fn tell(inner: &Inner, job: JobId, events: Vec<JobEvent>) {

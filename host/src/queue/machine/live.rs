@@ -56,7 +56,7 @@ fn memory(system: &mut System, own: Option<Pid>) -> Option<Space> {
 /// The part of a machine that a control group leaves. What its files are cached in counts as free: it is given up
 /// where it is needed.
 fn within(machine: Space, group: Option<&CGroupLimits>) -> Space {
-    let Some(group) = group else { return machine };
+    let Some(group) = group.filter(|group| group.total_memory > 0) else { return machine };
     let free = group.total_memory.saturating_sub(group.rss).max(group.free_memory);
     Space { total: machine.total.min(group.total_memory), free: machine.free.min(free) }
 }

@@ -1,6 +1,7 @@
 //! The rung of admission at which it is looked whether there is enough memory.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Schedule;
 use super::gate::GateKey;
@@ -11,6 +12,9 @@ use crate::policy::Admission;
 use crate::queue::demand::Footprint;
 use crate::queue::event::Block;
 use crate::queue::id::JobId;
+
+/// How old what was seen may be where something is decided by it that cannot be undone.
+const SURE: Duration = Duration::from_millis(500);
 
 /// Instances that are to give back what they hold, for a job that waits for it.
 #[derive(Debug)]
@@ -57,17 +61,20 @@ impl Schedule {
         let now = climb.now.clock;
         climb.picked.look |= self.stock.look_due(now, true);
         climb.picked.again_in(FRESH_IF_SHORT);
-        let Self { stock, of_instance, .. } = self;
-        let busy = |instance: &str| of_instance.contains_key(instance) || instance == &*key.instance;
-        let from = stock.choose(now, &lack.kind, lack.short(), busy);
-        if !from.is_empty() {
-            climb.picked.evictions.push(Eviction { job: id, from });
+        // Nobody gives up anything, or is refused, for what was so a while ago, or may be otherwise in a moment.
+        let sure = self.stock.is_fresh(now, SURE);
+        if sure {
+            let Self { stock, of_instance, .. } = self;
+            let busy = |instance: &str| of_instance.contains_key(instance) || instance == &*key.instance;
+            let from = stock.choose(now, &lack.kind, lack.short(), busy);
+            if !from.is_empty() {
+                climb.picked.evictions.push(Eviction { job: id, from });
+            }
         }
         let waited = self.gates.get(key).map(|gate| gate.short_for(id, now)).unwrap_or_default();
         let terms = &self.stock.terms;
         match (terms.admission, terms.timeout) {
-            // Nobody is refused for what was so a while ago, or may be otherwise in a moment.
-            (Admission::Safe, _) if !self.stock.is_waiting() && self.stock.is_fresh(now, FRESH_IF_SHORT) => {
+            (Admission::Safe, _) if sure && !self.stock.is_waiting() => {
                 Step::Refuse(lack.error(&key.instance, None))
             }
             (Admission::Queue, Some(limit)) if waited >= limit => {
@@ -85,7 +92,7 @@ impl Schedule {
     /// bytes, or all that can be had.
     pub(in crate::queue) fn make_room(
         &mut self,
-        now: std::time::Instant,
+        now: Instant,
         instance: &str,
         kind: &ResourceKind,
         short: u64,

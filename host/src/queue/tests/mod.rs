@@ -1,5 +1,6 @@
 //! The queue as a whole, without wasm.
 
+mod admission;
 mod events;
 mod faults;
 mod life;

@@ -36,6 +36,11 @@ impl Profiles {
         self.all().get(instance)?.get(configuration).cloned()
     }
 
+    /// What the jobs of an instance use under the configuration that was measured last.
+    pub(crate) fn latest(&self, instance: &str) -> Option<Arc<StoredProfile>> {
+        self.all().get(instance)?.values().max_by_key(|profile| profile.updated_at).cloned()
+    }
+
     /// Those that are meant: by instance, and of one instance the last to change first.
     pub(crate) fn list(&self, query: &ProfileQuery) -> Vec<Arc<StoredProfile>> {
         let mut profiles: Vec<_> = match &query.instance {

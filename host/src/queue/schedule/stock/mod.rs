@@ -13,7 +13,7 @@ use crate::error::{Error, ResourceKind};
 use crate::policy::{Admission, QueueOptions};
 use crate::queue::demand::{Demand, Footprint, Holding};
 use crate::queue::id::JobId;
-use crate::queue::machine::Figures;
+use crate::queue::machine::{Figures, Space};
 
 /// How old what was seen of the machine may be.
 const FRESH: Duration = Duration::from_secs(1);
@@ -81,6 +81,24 @@ struct Seen {
     held: HashMap<Arc<str>, (Demand, Option<Duration>)>,
     /// Instances have given back since what they held.
     stale: bool,
+}
+
+impl Seen {
+    /// What an instance held is free again, as far as it was seen to hold it.
+    fn freed(&mut self, instance: &str, freed: Demand, gpu: Option<usize>) {
+        let Some((held, _)) = self.held.get_mut(instance) else { return };
+        let left = held.less(freed);
+        let freed = held.less(left);
+        *held = left;
+        let add =
+            |space: &mut Space, bytes: u64| space.free = space.free.saturating_add(bytes).min(space.total);
+        if let Some(memory) = &mut self.figures.memory {
+            add(memory, freed.memory_bytes);
+        }
+        if let Some(gpu) = gpu.and_then(|gpu| self.figures.gpus.get_mut(gpu)) {
+            add(gpu, freed.gpu_memory_bytes);
+        }
+    }
 }
 
 impl Stock {
@@ -156,12 +174,16 @@ impl Stock {
         let Some(footprint) = self.jobs.remove(&id) else { return };
         let Some(taken) = self.taken.get_mut(instance) else { return };
         taken.jobs = taken.jobs.saturating_sub(1);
+        // What a shared instance took it keeps; how much that is will be seen.
         if footprint.each {
             taken.demand = taken.demand.less(footprint.job);
-        }
-        // What a shared instance took it keeps; how much that is will be seen.
-        if footprint.each && taken.jobs == 0 {
-            self.taken.remove(instance);
+            if taken.jobs == 0 {
+                self.taken.remove(instance);
+            }
+            let gpu = self.gpus.get(instance).copied();
+            if let Some(seen) = &mut self.seen {
+                seen.freed(instance, footprint.job, gpu);
+            }
         }
     }
 

@@ -38,7 +38,7 @@ impl World {
             };
             let (each, room) = (random.bool(), random.usize(1..5));
             let job = Demand { memory_bytes, ..Demand::NONE };
-            let footprint = Footprint { job, each, memory_limit: None };
+            let footprint = Footprint { job, each, ..Footprint::default() };
             let room = if each { room } else { 1 };
             bench.rooms.insert(instance.as_str().into(), Asked { room: Ok(room), footprint });
             instances.push((instance, Some("lane").filter(|_| random.bool())));

@@ -45,7 +45,7 @@ impl Bench {
 
     /// Each of its jobs takes up so much.
     fn each_needs(&mut self, instance: &str, job: Demand) {
-        let footprint = Footprint { job, each: true, memory_limit: None };
+        let footprint = Footprint { job, each: true, ..Footprint::default() };
         self.rooms.insert(instance.into(), Asked { room: Ok(10), footprint });
     }
 
@@ -94,7 +94,7 @@ fn safe_does_not_refuse_for_what_was_so_a_while_ago() {
     let mut bench = with(Admission::Safe);
     bench.needs("a", memory(60));
     bench.saw(figures(10, &[]), &[]);
-    bench.pass(Duration::from_millis(300));
+    bench.pass(Duration::from_millis(600));
     let a = bench.ready("a", None);
     let picked = bench.look();
     assert!(picked.look && picked.refused.is_empty());
@@ -135,7 +135,7 @@ fn what_can_never_run_fails_at_once_and_says_why() {
         bench.schedule.stock = Stock::new(terms.clone());
         bench
     };
-    let footprint = |job, memory_limit| Footprint { job, each: false, memory_limit };
+    let footprint = |job, memory_limit| Footprint { job, memory_limit, ..Footprint::default() };
     for (terms, footprint, kind, bound, says) in [
         (&terms, footprint(memory(81), None), ResourceKind::SystemMemory, 80, "raise the queue's `memory`"),
         (&terms, footprint(gpu(71), None), ResourceKind::GpuMemory, 70, "raise the queue's `gpu-memory`"),
@@ -221,6 +221,20 @@ fn an_instance_takes_it_up_once_unless_each_job_has_its_own() {
     assert_eq!(bench.pick(), [], "50 are free and reserved");
     bench.saw(figures(75, &[]), &[]);
     assert_eq!(bench.pick(), [more]);
+}
+
+#[test]
+fn what_a_job_had_for_itself_is_free_once_it_has_ended() {
+    let mut bench = with(Admission::Safe);
+    bench.each_needs("fresh", memory(60));
+    bench.saw(figures(100, &[]), &[]);
+    let first = bench.ready("fresh", None);
+    assert_eq!(bench.pick(), [first]);
+    // It was seen with what it has; that it has ended since was not.
+    bench.saw(figures(45, &[]), &[("fresh", memory(55), None)]);
+    bench.schedule.ended(first);
+    let second = bench.ready("fresh", None);
+    assert_eq!(bench.pick(), [second]);
 }
 
 #[test]
@@ -316,6 +330,7 @@ fn idle_instances_give_back_what_is_missing_the_longest_unused_first_and_then_th
     }
     let picked = bench.look();
     assert!(picked.look, "it is looked again what is free");
+    assert!(picked.evictions.is_empty(), "before anybody else is asked");
     assert_eq!(picked.start, [(on_old, 2)]);
     bench.saw(figures(70, &[]), &holdings[..1]);
     assert_eq!(bench.pick(), [a]);
