@@ -99,11 +99,12 @@ impl SequenceFilter {
 impl EventFilter {
     /// The parameters that say the same: names and values, not escaped.
     pub fn parameters(&self) -> Vec<(String, String)> {
-        let Self { query: EventQuery { job, sequence_id, instance } } = self;
+        let Self { query: EventQuery { job, sequence_id, instance }, until } = self;
         let mut parameters = Parameters::default();
         parameters.all("job", job.map(JobId::of));
         parameters.all("sequence", sequence_id.map(SequenceId::of));
         parameters.all("instance", instance);
+        parameters.all("until", until);
         parameters.0
     }
 
@@ -117,7 +118,8 @@ impl EventFilter {
             "job" => self.job(value.parse()?),
             "sequence" => self.sequence(value.parse()?),
             "instance" => self.instance(value),
-            _ => return Err(unknown(name, "job, sequence, instance")),
+            "until" => self.until(value.parse().map_err(|_| unfit(name, value, "the number of an event"))?),
+            _ => return Err(unknown(name, "job, sequence, instance, until")),
         })
     }
 }
@@ -210,7 +212,8 @@ mod tests {
         assert_eq!(format!("{again:?}"), format!("{filter:?}"));
         assert_eq!(parameters.len(), 10);
 
-        let filter = EventFilter::default().job(JobId::new()).sequence(SequenceId::of([7; 16])).instance("i");
+        let filter =
+            EventFilter::default().job(JobId::new()).sequence(SequenceId::of([7; 16])).instance("i").until(9);
         let parameters = filter.parameters();
         let again = parameters
             .iter()

@@ -30,6 +30,8 @@ pub enum Since {
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
     pub(super) query: EventQuery,
+    /// The number of the last event that is wanted.
+    pub(super) until: Option<i64>,
 }
 
 impl EventFilter {
@@ -51,8 +53,15 @@ impl EventFilter {
         self
     }
 
+    /// Those up to the event of this number, after which the stream ends: to read what is past and no more.
+    pub fn until(mut self, sequence: u64) -> Self {
+        self.until = Some(i64::try_from(sequence).unwrap_or(i64::MAX));
+        self
+    }
+
     fn matches(&self, event: &StoredEvent) -> bool {
-        self.query.job.is_none_or(|job| Some(job) == event.job)
+        self.until.is_none_or(|last| event.sequence <= last)
+            && self.query.job.is_none_or(|job| Some(job) == event.job)
             && self.query.sequence_id.is_none_or(|id| Some(id) == event.sequence_id)
             && self.query.instance.as_deref().is_none_or(|instance| instance == &*event.instance)
     }
@@ -115,7 +124,8 @@ impl Queue {
 }
 
 impl QueueEvents {
-    /// Waits for the next notice. None once the queue is gone and everything was told. Cancel safe.
+    /// Waits for the next notice. None once the queue is gone and everything was told, or the last that was wanted is
+    /// past. Cancel safe.
     ///
     /// # Errors
     ///
@@ -125,6 +135,9 @@ impl QueueEvents {
         loop {
             if let Some(notice) = self.ready.pop_front() {
                 return Some(notice);
+            }
+            if self.filter.until.is_some_and(|last| self.next > last) {
+                return None;
             }
             if self.behind {
                 if let Err(error) = self.read().await {

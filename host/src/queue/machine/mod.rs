@@ -39,6 +39,13 @@ pub struct Figures {
     pub gpus: Vec<Space>,
 }
 
+impl Figures {
+    /// What the operating system and the drivers of the GPUs tell now. It may block for a moment.
+    pub fn now() -> Self {
+        Live::default().figures()
+    }
+}
+
 /// How much there is of something, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Space {

@@ -92,3 +92,24 @@ async fn a_subscription_is_of_one_job_or_one_instance_and_ends_with_the_queue() 
         assert_eq!(told, 3);
     }
 }
+
+#[tokio::test]
+async fn what_is_past_can_be_read_and_no_more() {
+    let (_dir, queue) = opened().await;
+    let id = queue.submit(job("echo")).await.unwrap();
+    ended(&queue, id).await;
+    let last = queue.stats().await.unwrap().last_event;
+    let read = async |filter: EventFilter, until| {
+        let mut events = queue.subscribe(filter.until(until), Since::Sequence(1));
+        let mut count = 0;
+        while let Some(notice) = events.next().await {
+            assert!(matches!(notice.unwrap(), Notice::Event(event) if event.sequence <= until));
+            count += 1;
+        }
+        count
+    };
+    assert_eq!(read(EventFilter::default(), last).await, last);
+    assert_eq!(read(EventFilter::default(), last - 1).await, last - 1);
+    // Also where the last ones are of others.
+    assert_eq!(read(EventFilter::default().instance("other"), last).await, 0);
+}
