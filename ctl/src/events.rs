@@ -2,8 +2,9 @@
 
 use cjm_host::{EventKind, LogLevel, LogRecord};
 
-use crate::output::{BAD, Console, DIM, GOOD, WARNING, styled};
-use crate::text;
+use crate::output::{BAD, Console, DIM, GOOD, NAME, WARNING, styled};
+use crate::project::shown;
+use crate::text::{self, one_line};
 
 /// Whether a record is to be shown to somebody who wants to know so much.
 pub(crate) fn is_wanted(record: &LogRecord, console: &Console) -> bool {
@@ -31,6 +32,33 @@ pub(crate) fn log_line(record: &LogRecord) -> String {
     };
     let message = text::printable(record.message.trim_end());
     format!("{}{target} {message}", styled(style, format!("{name:>5}")))
+}
+
+/// What happened to an instance of a plugin; nothing where nobody wants to know it.
+pub(crate) fn in_words(instance: &str, kind: &EventKind, plugin: &str, console: &Console) -> Option<String> {
+    let id = styled(NAME, instance);
+    Some(match kind {
+        EventKind::Loaded { digest } => {
+            format!("{} {id} {}", styled(GOOD, "loaded"), styled(DIM, digest.short()))
+        }
+        EventKind::Replaced { digest } => {
+            format!("{} {id} by {}", styled(GOOD, "replaced"), styled(DIM, digest.short()))
+        }
+        EventKind::Unloaded => format!("{} {id}", styled(WARNING, "unloaded")),
+        EventKind::PluginProblem { path, error } => {
+            let what = if instance.is_empty() { shown(path) } else { id };
+            format!("{} {what}: {}", styled(BAD, "not usable"), one_line(&error.to_string()))
+        }
+        EventKind::Drift { recorded, live } => format!(
+            "{} {id}: its configuration schema is {}, and was {} when it was installed",
+            styled(WARNING, "drifted"),
+            live.short(),
+            recorded.short()
+        ),
+        EventKind::Log(record) if is_wanted(record, console) => format!("{id} {}", log_line(record)),
+        EventKind::Lagged { missed } => format!("{missed} events were missed"),
+        other => format!("{id} {}", refusal_line(other, Some(plugin))?),
+    })
 }
 
 /// A refusal, with what would have let it: a grant to the plugin, or to the run of a file. Nothing for other events.

@@ -16,6 +16,7 @@ mod schema;
 mod table;
 mod terminal;
 mod text;
+mod time;
 
 use std::process::ExitCode;
 

@@ -18,6 +18,16 @@ pub(crate) enum Tone {
     Bad,
 }
 
+impl Tone {
+    /// The text as it looks outside of a table.
+    pub(crate) fn paint(self, text: impl std::fmt::Display) -> String {
+        match MARKS.iter().find(|(known, _, _)| *known == self) {
+            Some((_, _, style)) => crate::output::styled(*style, text),
+            None => text.to_string(),
+        }
+    }
+}
+
 /// What begins each tone while a table is laid out, and what ends it: characters without any width, so that the layout
 /// does not count them. Escape sequences it would count.
 const MARKS: [(Tone, char, Style); 5] = [

@@ -13,6 +13,19 @@ pub(crate) fn width() -> Option<u16> {
     None
 }
 
+/// How many lines fit onto the terminal that standard output is.
+#[cfg(unix)]
+pub(crate) fn height() -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    (size.ws_row > 0).then_some(size.ws_row)
+}
+
+/// How many lines fit onto the terminal; none where that is not known.
+#[cfg(not(unix))]
+pub(crate) fn height() -> Option<u16> {
+    None
+}
+
 /// While one of these lives, the terminal does not write `^C` when that is pressed: it would do so in the middle of the
 /// progress bar, which then could no longer be taken away.
 #[derive(Debug)]

@@ -5,13 +5,20 @@ use std::fmt::Write as _;
 use clap::builder::styling::Styles;
 
 /// The commands of each group, in the order in which they are likely to be needed.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     ("Write plugins", &["new", "build", "inspect"]),
-    ("Run them", &["run", "prefetch", "watch", "worker"]),
+    ("Run them", &["run", "prefetch", "watch"]),
+    (
+        "Have them run as jobs",
+        &[
+            "submit", "worker", "jobs", "job", "wait", "result", "logs", "cancel", "retry", "reorder",
+            "purge", "sequence", "events", "profiles",
+        ],
+    ),
     ("Manage them", &["install", "upgrade", "remove", "list", "info", "categories", "enable", "disable"]),
     ("Say what they may use", &["grant", "revoke", "grants", "config", "secret"]),
     ("Trust", &["verify", "validate", "regenerate", "keygen", "sign", "trust"]),
-    ("More", &["completions", "help"]),
+    ("More", &["doctor", "completions", "help"]),
 ];
 
 /// What clap adds by itself, and therefore cannot be asked about before it has.

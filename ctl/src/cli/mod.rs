@@ -2,12 +2,17 @@
 
 mod author;
 mod config;
+mod doctor;
 mod grants;
 mod groups;
+mod jobs;
+mod observe;
 mod operate;
 mod plugins;
 mod run;
 mod secrets;
+mod sequence;
+mod submit;
 mod trust;
 mod worker;
 
@@ -21,13 +26,24 @@ pub(crate) use config::{
     ConfigCommand, ConfigGetArgs, ConfigOptionsArgs, ConfigSchemaArgs, ConfigSetArgs, ConfigShowArgs,
     ConfigUnsetArgs,
 };
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use grants::{GrantArgs, GrantsArgs, RevokeArgs};
+pub(crate) use jobs::{
+    CancelArgs, JobArgs, JobsArgs, LogsArgs, PurgeArgs, ReorderArgs, ResultArgs, RetryArgs, WaitArgs,
+    WhichArgs,
+};
+pub(crate) use observe::{EventsArgs, ProfilesArgs};
 pub(crate) use operate::{PrefetchArgs, SwitchArgs};
 pub(crate) use plugins::{
     InfoArgs, InstallArgs, ListArgs, RegenerateArgs, RemoveArgs, UpgradeArgs, ValidateArgs, VerifyArgs,
 };
 pub(crate) use run::{InputArgs, LimitArgs, RunArgs};
 pub(crate) use secrets::{ScopeArgs, SecretCommand};
+pub(crate) use sequence::{
+    SequenceCancelArgs, SequenceCommand, SequenceIdsArgs, SequenceListArgs, SequenceShowArgs,
+    SequenceSubmitArgs, SequenceWaitArgs,
+};
+pub(crate) use submit::{Interruption, JobOptions, SubmitArgs};
 pub(crate) use trust::{KeygenArgs, SignArgs, TrustAddArgs, TrustCommand};
 pub(crate) use worker::WorkerArgs;
 
@@ -52,14 +68,15 @@ Where things are:
 Output:
   Results go to standard output; progress, logs and errors go to standard
   error. With --json both are JSON, and what goes to standard error is one
-  object a line, each with a single key: \"note\", \"started\", \"progress\",
-  \"usage\", \"log\", \"grant-refused\", \"cancel\", \"ready\" or \"error\".
+  object a line, each with a single key: \"note\", \"started\",
+  \"submitted\", \"state\", \"blocked\", \"progress\", \"usage\", \"log\",
+  \"grant-refused\", \"cancel\", \"ready\" or \"error\".
 
 Exit status:
     0  success
     1  the plugin failed: it trapped, went over a limit or its time, said that
        it cannot, or that it may later; the machine below it failed; or
-       `verify` found something altered
+       `verify` found something altered, or `doctor` a problem
     2  what you gave cannot be used: an option, a file, an input, a
        configuration, a grant that is missing
   130  the job was cancelled, as by Ctrl-C, or not confirmed
@@ -172,6 +189,21 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Trust(TrustCommand),
     Worker(WorkerArgs),
+    Submit(Box<SubmitArgs>),
+    Jobs(JobsArgs),
+    Job(JobArgs),
+    Wait(WaitArgs),
+    Result(ResultArgs),
+    Logs(LogsArgs),
+    Cancel(CancelArgs),
+    Retry(RetryArgs),
+    Reorder(ReorderArgs),
+    Purge(PurgeArgs),
+    #[command(subcommand)]
+    Sequence(SequenceCommand),
+    Events(EventsArgs),
+    Profiles(ProfilesArgs),
+    Doctor(DoctorArgs),
     Completions(CompletionsArgs),
 }
 

@@ -3,10 +3,12 @@
 mod build;
 mod completions;
 mod config;
+mod doctor;
 mod grants;
 mod info;
 mod inspect;
 mod install;
+mod jobs;
 mod keys;
 mod list;
 mod new;
@@ -15,13 +17,14 @@ mod prefetch;
 mod remove;
 mod run;
 mod secret;
+mod sequence;
 mod switch;
 mod validate;
 mod verify;
 mod watch;
 mod worker;
 
-use crate::cli::Command;
+use crate::cli::{Command, DoctorArgs};
 use crate::failure::Result;
 use crate::output::Console;
 use crate::project::Project;
@@ -55,6 +58,20 @@ pub(crate) fn dispatch(command: Command, project: &Project, console: &Console) -
         Command::Sign(args) => keys::sign(&args, console),
         Command::Trust(command) => keys::trust(&command, project, console),
         Command::Worker(args) => worker::worker(&args, project, console),
+        Command::Submit(args) => jobs::submit(&args, project, console),
+        Command::Jobs(args) => jobs::jobs(&args, project, console),
+        Command::Job(args) => jobs::job(&args, project, console),
+        Command::Wait(args) => jobs::wait(&args, project, console),
+        Command::Result(args) => jobs::result(&args, project, console),
+        Command::Logs(args) => jobs::logs(&args, project, console),
+        Command::Cancel(args) => jobs::cancel(&args, project, console),
+        Command::Retry(args) => jobs::retry(&args, project, console),
+        Command::Reorder(args) => jobs::reorder(&args, project, console),
+        Command::Purge(args) => jobs::purge(&args, project, console),
+        Command::Sequence(command) => sequence::sequence(&command, project, console),
+        Command::Events(args) => jobs::events(&args, project, console),
+        Command::Profiles(args) => jobs::profiles(&args, project, console),
+        Command::Doctor(DoctorArgs {}) => doctor::doctor(project, console),
         Command::Completions(args) => completions::completions(&args, console),
     }
 }

@@ -10,8 +10,10 @@ use std::pin::pin;
 use cjm_host::{Call, Canceller, Clock, Error, Loader, Plugin, ResourceKind, Subscription, Value};
 use serde_json::json;
 
-use self::result::{Items, Place};
-use self::watch::Watch;
+pub(super) use self::input::read;
+use self::result::Items;
+pub(super) use self::result::Place;
+pub(super) use self::watch::Watch;
 use crate::cli::RunArgs;
 use crate::commands::inspect;
 use crate::failure::{Failure, Result};
@@ -27,7 +29,7 @@ pub(crate) fn run(args: &RunArgs, project: &Project, console: &Console) -> Resul
         return Err(target::which_action(args, project, console));
     };
     // Read before anything listens for Ctrl-C, which has to end a wait for standard input too.
-    let value = input::read(&args.input)?;
+    let value = read(&args.input)?;
     let job = Job { args, action, project, console };
     runtime::block_on(job.run(value))
 }
@@ -74,7 +76,7 @@ impl Job<'_> {
             _ = interrupts.next() => return Err(self.cut_short()),
             opened = target::open(self.args, self.project, watch.console()) => opened?,
         };
-        watch.is_about(opened.name.as_deref(), opened.limits.grace);
+        watch.is_about(opened.name.as_deref(), Some(opened.limits.grace));
         let mut session = Session { interrupts, events: opened.host.events(), watch };
 
         let plugin = self.load(opened.loader, &mut session).await?;
@@ -106,7 +108,7 @@ impl Job<'_> {
             tokio::select! {
                 biased;
                 _ = session.interrupts.next() => return Err(self.cut_short()),
-                Some(event) = session.events.next() => session.watch.show(event),
+                Some(event) = session.events.next() => session.watch.show(event.kind),
                 loaded = &mut load => break loaded,
             }
         };
@@ -135,12 +137,12 @@ impl Job<'_> {
             tokio::select! {
                 biased;
                 count = session.interrupts.next() => self.interrupted(count, plugin, &canceller)?,
-                Some(event) = session.events.next() => session.watch.show(event),
+                Some(event) = session.events.next() => session.watch.show(event.kind),
                 result = &mut running => break result,
             }
         };
         session.finish();
-        place.put(&result.map_err(explained)?, canceller.stats(), self.console)
+        place.put(&result.map_err(explained)?, Some(canceller.stats()), self.console)
     }
 
     async fn stream(&self, plugin: &Plugin, value: Value, session: &mut Session) -> Result<()> {
@@ -151,7 +153,7 @@ impl Job<'_> {
             tokio::select! {
                 biased;
                 count = session.interrupts.next() => self.interrupted(count, plugin, &canceller)?,
-                Some(event) = session.events.next() => session.watch.show(event),
+                Some(event) = session.events.next() => session.watch.show(event.kind),
                 item = stream.next() => match item {
                     Some(Ok(item)) => {
                         if let Err(failure) = items.put(&item, session.watch.console()) {
@@ -194,7 +196,7 @@ impl Session {
     /// Shows what was told but not yet shown.
     fn drain(&mut self) {
         while let Some(event) = self.events.try_next() {
-            self.watch.show(event);
+            self.watch.show(event.kind);
         }
     }
 

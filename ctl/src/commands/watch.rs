@@ -7,10 +7,9 @@ use cjm_host::{Event, EventKind, Manager};
 use crate::events;
 use crate::failure::{Failure, Result};
 use crate::interrupt::Interrupts;
-use crate::output::{BAD, Console, DIM, GOOD, NAME, WARNING, styled};
+use crate::output::{Console, DIM, NAME, styled};
 use crate::project::{self, Project, shown};
 use crate::runtime;
-use crate::text::one_line;
 
 /// Watches until Ctrl-C, with which it is meant to end: that is success.
 pub(crate) fn watch(project: &Project, console: &Console) -> Result<()> {
@@ -79,41 +78,10 @@ fn tell(event: &Event, manager: &Manager, console: &Console) -> Result<()> {
             .map_err(|error| Failure::fatal(format!("cannot write an event as JSON: {error}")))?;
         return console.print_json_line(&json);
     }
-    let Some(what) = in_words(event, manager, console) else { return Ok(()) };
+    let plugin = manager.instance(&event.instance).ok();
+    let plugin = plugin.as_ref().map_or(&*event.instance, |instance| instance.name());
+    let Some(what) = events::in_words(&event.instance, &event.kind, plugin, console) else { return Ok(()) };
     let time = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     let time = time.get(11..).unwrap_or_default().to_owned();
     console.print(&format!("{} {what}\n", styled(DIM, time)))
-}
-
-/// What happened; nothing where nobody wants to know it.
-fn in_words(event: &Event, manager: &Manager, console: &Console) -> Option<String> {
-    let id = styled(NAME, &event.instance);
-    Some(match &event.kind {
-        EventKind::Loaded { digest } => {
-            format!("{} {id} {}", styled(GOOD, "loaded"), styled(DIM, digest.short()))
-        }
-        EventKind::Replaced { digest } => {
-            format!("{} {id} by {}", styled(GOOD, "replaced"), styled(DIM, digest.short()))
-        }
-        EventKind::Unloaded => format!("{} {id}", styled(WARNING, "unloaded")),
-        EventKind::PluginProblem { path, error } => {
-            let what = if event.instance.is_empty() { shown(path) } else { id };
-            format!("{} {what}: {}", styled(BAD, "not usable"), one_line(&error.to_string()))
-        }
-        EventKind::Drift { recorded, live } => format!(
-            "{} {id}: its configuration schema is {}, and was {} when it was installed",
-            styled(WARNING, "drifted"),
-            live.short(),
-            recorded.short()
-        ),
-        EventKind::Log(record) if events::is_wanted(record, console) => {
-            format!("{id} {}", events::log_line(record))
-        }
-        EventKind::Lagged { missed } => format!("{missed} events were missed"),
-        other => {
-            let instance = manager.instance(&event.instance).ok();
-            let plugin = instance.as_ref().map_or(&*event.instance, |instance| instance.name());
-            format!("{id} {}", events::refusal_line(other, Some(plugin))?)
-        }
-    })
 }

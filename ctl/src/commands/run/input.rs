@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 const STDIN: &str = "-";
 
 /// Reads the action's input.
-pub(super) fn read(args: &InputArgs) -> Result<Value> {
+pub(in crate::commands) fn read(args: &InputArgs) -> Result<Value> {
     match (&args.input, &args.input_file) {
         (Some(json), _) if json == STDIN => parse(&text(stdin()?, "standard input")?, "standard input"),
         (Some(json), _) => parse(json, "--input"),

@@ -64,12 +64,12 @@ struct PrintedBlob<'a> {
 
 /// The place of a single result. Opened before the action runs, so that no work is done for a place that is not there.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(in crate::commands) struct Place {
     file: Option<(AtomicFile, PathBuf)>,
 }
 
 impl Place {
-    pub(super) fn open(output: Option<&Path>) -> Result<Self> {
+    pub(in crate::commands) fn open(output: Option<&Path>) -> Result<Self> {
         let file = match output {
             Some(path) => Some((AtomicFile::create(path)?, path.to_path_buf())),
             None => None,
@@ -77,8 +77,13 @@ impl Place {
         Ok(Place { file })
     }
 
-    /// Puts the result there.
-    pub(super) fn put(self, value: &Value, stats: CallStats, console: &Console) -> Result<()> {
+    /// Puts the result there; `stats` say what it took, where that was measured here.
+    pub(in crate::commands) fn put(
+        self,
+        value: &Value,
+        stats: Option<CallStats>,
+        console: &Console,
+    ) -> Result<()> {
         let path = match self.file {
             Some((mut file, path)) => {
                 match value {
@@ -94,9 +99,11 @@ impl Place {
             None => None,
         };
         if console.json() {
-            return console.print_json(&printed(value, path.as_deref(), Some(stats.into()))?);
+            return console.print_json(&printed(value, path.as_deref(), stats.map(Stats::from))?);
         }
-        tell_stats(stats, console);
+        if let Some(stats) = stats {
+            tell_stats(stats, console);
+        }
         match (path, value) {
             (Some(path), value) => {
                 console.note(format!("{} ({})", styled(NAME, path.display()), kind(value)));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cjm_host::{CancelPhase, Event, EventKind, LogRecord};
+use cjm_host::{CancelPhase, EventKind, LogRecord};
 use serde_json::json;
 
 use crate::events;
@@ -12,39 +12,39 @@ use crate::text;
 
 /// Shows the events of a plugin.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(in crate::commands) struct Watch {
     progress: Progress,
     console: Console,
     /// The plugin, where it is one of the project.
     plugin: Option<String>,
-    /// How long the plugin has to stop.
-    grace: Duration,
+    /// How long the plugin has to stop, where that is known.
+    grace: Option<Duration>,
     muted: bool,
 }
 
 impl Watch {
-    pub(super) fn new(progress: Progress) -> Self {
+    pub(in crate::commands) fn new(progress: Progress) -> Self {
         let console = progress.console().clone();
-        Watch { progress, console, plugin: None, grace: Duration::ZERO, muted: false }
+        Watch { progress, console, plugin: None, grace: None, muted: false }
     }
 
     /// Learns whose events these are: the plugin's name, where it is one of the project, and its grace time.
-    pub(super) fn is_about(&mut self, plugin: Option<&str>, grace: Duration) {
+    pub(in crate::commands) fn is_about(&mut self, plugin: Option<&str>, grace: Option<Duration>) {
         self.plugin = plugin.map(str::to_owned);
         self.grace = grace;
     }
 
     /// The console that prints above what is being drawn.
-    pub(super) fn console(&self) -> &Console {
+    pub(in crate::commands) fn console(&self) -> &Console {
         &self.console
     }
 
     /// Shows an event.
-    pub(super) fn show(&mut self, event: Event) {
+    pub(in crate::commands) fn show(&mut self, event: EventKind) {
         if self.muted {
             return;
         }
-        match event.kind {
+        match event {
             EventKind::Progress(progress) => {
                 self.progress.report(Report::new(progress.fraction, progress.message));
             }
@@ -97,10 +97,13 @@ impl Watch {
         let text = match phase {
             CancelPhase::None => return,
             CancelPhase::Requested => "requested".to_string(),
-            CancelPhase::Cooperative => format!(
-                "cooperative: the plugin has {} to stop by itself; Ctrl-C again stops it at once",
-                humantime::format_duration(self.grace)
-            ),
+            CancelPhase::Cooperative => match self.grace {
+                Some(grace) => format!(
+                    "cooperative: the plugin has {} to stop by itself; Ctrl-C again stops it at once",
+                    humantime::format_duration(grace)
+                ),
+                None => "cooperative: the plugin has its grace time to stop by itself".to_string(),
+            },
             CancelPhase::Forced => "forced: the plugin's instance is dropped".to_string(),
             CancelPhase::Reloaded => "reloaded: a new instance is in its place".to_string(),
             CancelPhase::Done => "done".to_string(),
@@ -110,18 +113,18 @@ impl Watch {
     }
 
     /// Shows what is going on, where a person watches.
-    pub(super) fn phase(&self, phase: &str) {
+    pub(in crate::commands) fn phase(&self, phase: &str) {
         self.progress.phase(phase);
     }
 
     /// Shows nothing more: whoever looked at the results has gone.
-    pub(super) fn mute(&mut self) {
+    pub(in crate::commands) fn mute(&mut self) {
         self.muted = true;
         self.finish();
     }
 
     /// Takes away what is being drawn.
-    pub(super) fn finish(&mut self) {
+    pub(in crate::commands) fn finish(&mut self) {
         self.progress.finish();
     }
 }

@@ -5,6 +5,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::commands::jobs;
 use crate::failure::{Failure, Result};
 use crate::output::{Console, WARNING, styled};
 
@@ -89,14 +90,4 @@ fn line(event: &QueueEvent, console: &Console) -> Result<()> {
         return console.print_json_line(&json);
     }
     jobs::among_others(event, console).map_or(Ok(()), |line| console.print(&line))
-}
-
-// SHIM until the commands of jobs are here.
-mod jobs {
-    use super::*;
-
-    pub(super) fn among_others(event: &QueueEvent, _console: &Console) -> Option<String> {
-        let what = serde_json::to_string(&event.kind).ok()?;
-        Some(format!("{} {} {}\n", event.sequence, event.instance, crate::text::one_line(&what)))
-    }
 }
