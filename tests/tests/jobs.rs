@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cjm_host::{
     Block, CancelPhase, Category, EventFilter, EventKind, Interrupted, Job, JobEvent, JobId, JobState,
-    Manager, NewJob, Notice, Queue, Since,
+    Manager, NewJob, NewSequence, Notice, Queue, SequenceState, Since,
 };
 use cjm_tests::{Project, guest};
 use serde_json::json;
@@ -55,6 +55,41 @@ async fn what_the_plugin_would_refuse_is_not_accepted() {
         assert!(error.to_string().contains(says), "{error}");
     }
     assert!(queue.stats().await.unwrap().jobs.values().all(|count| *count == 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_steps_of_a_sequence_run_on_their_instances_with_results_that_fit_their_schemas() {
+    let (_project, _manager, queue) = opened(&["calculator", "misbehave"]).await;
+    let add = |a: serde_json::Value, b: serde_json::Value| {
+        NewJob::new("calculator", "add", json!({ "a": a, "b": b }))
+    };
+    let over = async |sequence| {
+        let id = queue.submit_sequence(sequence).await.unwrap();
+        (
+            queue.wait_sequence(id, Some(Duration::from_secs(60))).await.unwrap(),
+            queue.steps(id).await.unwrap(),
+        )
+    };
+    let result = json!({ "$result": "" });
+    let sum = NewSequence::new([add(json!(1), json!(2)), add(result.clone(), result.clone())]);
+    let (sequence, steps) = over(sum).await;
+    assert_eq!(sequence.state, SequenceState::Completed);
+    assert_eq!(queue.result(steps[1].id).await.unwrap().to::<f64>().unwrap(), 6.0);
+
+    let text = NewJob::new("misbehave", "echo", json!("text"));
+    let (sequence, _) = over(NewSequence::new([text, add(result.clone(), json!(1))])).await;
+    assert_eq!(sequence.state, SequenceState::Failed);
+    let error = sequence.error.unwrap().error;
+    assert_eq!((error.category(), error.violations()[0].pointer.as_str()), (Category::InvalidInput, "/a"));
+
+    for (step, says) in [
+        (add(json!("x"), json!(1)), "step 1: "),
+        (NewJob::new("calculator", "ad", json!({ "a": result })), "`add`"),
+    ] {
+        let error =
+            queue.submit_sequence(NewSequence::new([add(json!(1), json!(2)), step])).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,8 +19,9 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use cjm_host::{
-    Attempt, Cause, Error, EventFilter, Interrupted, JobEvent, JobFilter, JobId, JobState, NewJob, Notice,
-    Queue, Result, Retention, Retry, Runs, Since, Value,
+    Attempt, Cause, Error, EventFilter, Interrupted, Job, JobEvent, JobFilter, JobId, JobState, NewJob,
+    NewSequence, Notice, Queue, Result, Retention, Retry, Runs, SequenceFilter, SequenceId, SequenceMode,
+    SequenceState, Since, Step, Value,
 };
 
 /// How often the process is killed.
@@ -79,7 +80,7 @@ async fn open(dir: &Path, round: u64) -> Queue {
 }
 
 /// Says something on a line of its own, in one piece.
-fn say(what: &str, id: JobId) {
+fn say(what: &str, id: impl std::fmt::Display) {
     std::io::stdout().write_all(format!("{what} {id}\n").as_bytes()).unwrap();
 }
 
@@ -87,6 +88,10 @@ fn say(what: &str, id: JobId) {
 async fn work(queue: Queue, mut dice: Dice) {
     let retry = Retry { times: 20, first: Duration::from_millis(1), longest: Duration::from_millis(5) };
     loop {
+        if dice.roll(4) == 0 {
+            follow(&queue, &mut dice, retry).await;
+            continue;
+        }
         let input = match dice.roll(10) {
             0 => Value::blob("application/octet-stream", vec![dice.roll(256) as u8; 70_000]),
             _ => Value::from(serde_json::json!({ "n": dice.roll(1_000_000) })),
@@ -114,6 +119,43 @@ async fn work(queue: Queue, mut dice: Dice) {
     }
 }
 
+/// Submits a sequence whose last step gives what its first was given, and cancels or waits for it.
+async fn follow(queue: &Queue, dice: &mut Dice, retry: Retry) {
+    let first = match dice.roll(6) {
+        0 => Value::blob("application/octet-stream", vec![dice.roll(256) as u8; 70_000]),
+        _ => Value::from(serde_json::json!({ "n": dice.roll(1_000_000) })),
+    };
+    let mut step = |input: Value| {
+        let instance = format!("i{}", dice.roll(3));
+        match dice.roll(6) {
+            0 => NewJob::new(instance, "once", input).interrupted(Interrupted::Fail),
+            1 => NewJob::new(instance, "shaky", input).retry(retry),
+            _ => NewJob::new(instance, "plain", input),
+        }
+    };
+    let result = |of: serde_json::Value| Value::from(serde_json::json!({ "$result": of }));
+    let steps = [
+        Step::new(step(first)).name("first"),
+        Step::new(step(result(serde_json::json!("")))),
+        Step::new(step(result(serde_json::json!({ "step": "first" })))),
+    ];
+    let mode = SequenceMode::ALL[dice.roll(2) as usize];
+    let id = queue.submit_sequence(NewSequence::new(steps).mode(mode)).await.unwrap();
+    say("sequence", id);
+    match dice.roll(6) {
+        0 => {
+            say("cancelling-sequence", id);
+            queue.cancel_sequence(id).await.unwrap();
+        }
+        1 => {}
+        _ => {
+            if queue.wait_sequence(id, None).await.unwrap().state == SequenceState::Completed {
+                say("completed-sequence", id);
+            }
+        }
+    }
+}
+
 /// A process that is to be killed.
 fn inside(place: &str) {
     let (round, dir) = place.split_once(' ').unwrap();
@@ -136,6 +178,9 @@ struct Said {
     cancelling: HashSet<JobId>,
     /// With the round in which it was said.
     completed: HashMap<JobId, u64>,
+    sequences: HashSet<SequenceId>,
+    cancelling_sequences: HashSet<SequenceId>,
+    completed_sequences: HashSet<SequenceId>,
 }
 
 /// Runs a process and kills it after a while.
@@ -176,6 +221,16 @@ fn round(dir: &Path, round: u64, said: &mut Said) {
     assert!(!process.wait().unwrap().success(), "it was to be killed");
     for line in reader.join().unwrap() {
         let Some((what, id)) = line.trim_end().split_once(' ') else { continue };
+        let sequences = match what {
+            "sequence" => Some(&mut said.sequences),
+            "cancelling-sequence" => Some(&mut said.cancelling_sequences),
+            "completed-sequence" => Some(&mut said.completed_sequences),
+            _ => None,
+        };
+        if let (Some(sequences), Ok(id)) = (sequences, id.parse()) {
+            sequences.insert(id);
+            continue;
+        }
         let Ok(id) = id.parse::<JobId>() else { continue };
         match what {
             "completed" => drop(said.completed.insert(id, round)),
@@ -197,6 +252,7 @@ fn nothing_that_was_accepted_is_lost_and_nothing_that_ended_runs_again() {
     }
     assert!(said.kinds.len() as u64 > KILLS, "{} jobs in {KILLS} rounds", said.kinds.len());
     assert!(!said.cancelling.is_empty() && said.completed.len() as u64 > KILLS);
+    assert!(!said.cancelling_sequences.is_empty() && !said.completed_sequences.is_empty());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(account(dir.path(), said));
 }
@@ -242,6 +298,8 @@ async fn account(dir: &Path, said: Said) {
     }
     assert!(interrupted > 0, "nobody was killed at work");
 
+    let steps = account_for_sequences(&queue, &said).await;
+
     // Every event has its number, and every job went only where one can go.
     let last = queue.stats().await.unwrap().last_event;
     let mut events = queue.subscribe(EventFilter::default(), Since::Sequence(1));
@@ -259,6 +317,10 @@ async fn account(dir: &Path, said: Said) {
                 _ => false,
             };
             assert!(may, "{job} cannot become {state}");
+            // Each step begins when the one before it has ended.
+            if let (Running, Some(before)) = (state, steps.get(&job)) {
+                assert!(now[before].is_final(), "{job} began while {before} was {}", now[before]);
+            }
         }
     }
     for job in queue.list(&JobFilter::default(), usize::MAX).await.unwrap() {
@@ -268,8 +330,50 @@ async fn account(dir: &Path, said: Said) {
 
     // Nothing is left behind.
     queue.purge_all(&JobFilter::default()).await.unwrap();
+    queue.purge_sequences(&SequenceFilter::default()).await.unwrap();
     assert_eq!(fs::read_dir(dir.join("data/blobs")).unwrap().count(), 0);
     queue.close(Duration::ZERO).await;
+}
+
+/// Holds each sequence against what was said of it, and against its steps. Of each step but the first, the one before.
+async fn account_for_sequences(queue: &Queue, said: &Said) -> HashMap<JobId, JobId> {
+    let mut before = HashMap::new();
+    let (mut states, mut resumed) = (HashMap::new(), 0);
+    let stored = queue.sequences(&SequenceFilter::default(), usize::MAX).await.unwrap();
+    let known: HashSet<_> = stored.iter().map(|sequence| sequence.id).collect();
+    assert!(said.sequences.is_subset(&known), "a sequence is lost");
+    for sequence in &stored {
+        // All its jobs were waited for.
+        let id = sequence.id;
+        *states.entry(sequence.state).or_insert(0) += 1;
+        let jobs = queue.steps(id).await.unwrap();
+        assert_eq!(jobs.len(), 3, "{id}");
+        before.extend(jobs.windows(2).map(|pair| (pair[1].id, pair[0].id)));
+        let all = |state| jobs.iter().all(|job: &Job| job.state == state);
+        let some = |state| jobs.iter().any(|job: &Job| job.state == state);
+        match sequence.state {
+            SequenceState::Running => panic!("{id} has not ended"),
+            SequenceState::Completed => {
+                assert!(all(JobState::Completed), "{id}");
+                resumed += u32::from(jobs.iter().any(|job| job.interruptions > 0));
+                assert_eq!(queue.result(jobs[2].id).await.unwrap(), queue.input(jobs[0].id).await.unwrap());
+            }
+            SequenceState::Failed => assert!(some(JobState::Failed), "{id}"),
+            SequenceState::Cancelled => assert!(said.cancelling_sequences.contains(&id), "{id}"),
+        }
+        if sequence.mode == SequenceMode::FailFast
+            && let Some(first) = jobs.iter().position(|job| job.state != JobState::Completed)
+        {
+            assert!(jobs[first + 1..].iter().all(|job| job.state == JobState::Cancelled), "{id}");
+        }
+        assert!(
+            !said.completed_sequences.contains(&id) || sequence.state == SequenceState::Completed,
+            "{id}"
+        );
+    }
+    assert!(resumed > 0, "no sequence was resumed");
+    println!("{} sequences, {states:?}, {resumed} resumed", stored.len());
+    before
 }
 
 #[test]

@@ -80,7 +80,7 @@ pub enum Admission {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Retention {
-    /// Jobs that have ended at most; those that ended first go first. Default: 100,000.
+    /// Jobs that have ended at most; those that ended first go first, steps with their whole sequence. Default: 100,000.
     #[serde(serialize_with = "limit::serialize", deserialize_with = "count_or_none")]
     pub jobs: Option<u64>,
     /// The time since a job has ended. In milliseconds where it is serialized. Default: 30 days.

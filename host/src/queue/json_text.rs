@@ -12,7 +12,7 @@ use crate::value::Value;
 
 /// One JSON value, as text. Formats other than JSON, and what serde had to set aside for a while, come as JSON of the
 /// same meaning, their times as text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct JsonText(Box<RawValue>);
 
 impl JsonText {

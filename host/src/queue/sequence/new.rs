@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::queue::new_job::NewJob;
 use crate::store::SequenceMode;
@@ -35,18 +35,35 @@ use crate::value::Value;
 /// assert_eq!(sequence.steps().len(), 3);
 /// ```
 ///
-/// In JSON and TOML it is the same: `{ "mode": "best-effort", "labels": {}, "steps": [] }`, where each step is a
-/// [`NewJob`] that may have a `name`. Unknown fields are errors.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+/// # As JSON or TOML
+///
+/// The same, as the local API and files take it: each step is a [`NewJob`] that may have a `name`. Where all steps run
+/// the same action, its fields stand once, and `inputs` in place of `steps`. Unknown fields are errors.
+///
+/// ```
+/// let sequence: cjm_host::NewSequence = serde_json::from_str(
+///     r#"{
+///         "mode": "best-effort", "labels": { "customer": "acme" }, "idempotency-key": "talk",
+///         "steps": [
+///             { "name": "fetch", "instance": "downloader", "action": "fetch", "input": { "url": "https://example.org/a" } },
+///             { "instance": "transcriber", "action": "transcribe", "input": { "file": { "$result": "/path" } } }
+///         ]
+///     }"#,
+/// )?;
+/// let sequence: cjm_host::NewSequence = serde_json::from_str(
+///     r#"{ "instance": "thumbnail", "action": "resize", "inputs": [{ "to": 64 }, { "to": 128 }], "retry": 2 }"#,
+/// )?;
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct NewSequence {
-    #[serde(default)]
-    pub(super) mode: SequenceMode,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) labels: BTreeMap<String, String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) idempotency_key: Option<String>,
-    pub(super) steps: Vec<Step>,
+    pub(in crate::queue) mode: SequenceMode,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(in crate::queue) labels: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::queue) idempotency_key: Option<String>,
+    pub(in crate::queue) steps: Vec<Step>,
 }
 
 /// One job of a sequence.
