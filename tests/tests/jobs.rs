@@ -105,7 +105,8 @@ async fn whether_an_interrupted_job_runs_again_is_for_its_plugin_to_say_and_then
         (other.interrupted(Interrupted::Retry), Interrupted::Retry),
     ] {
         let id = queue.submit(job).await.unwrap();
-        assert_eq!(queue.get(id).await.unwrap().interrupted, expected);
+        let job = queue.get(id).await.unwrap();
+        assert_eq!((job.interrupted, job.plugin), (expected, Some(job.instance)));
     }
 }
 
@@ -159,7 +160,9 @@ async fn a_job_that_takes_too_long_is_stopped() {
     let spins = NewJob::new("echo", "spin", json!(null)).timeout(Duration::from_millis(50));
     let spins = ended(&queue, queue.submit(spins).await.unwrap()).await;
     assert_eq!(spins.state, JobState::Failed);
-    assert_eq!(spins.error.unwrap().error.category(), Category::TimedOut);
+    let failure = spins.error.unwrap();
+    assert_eq!(failure.error.category(), Category::TimedOut);
+    assert_eq!((spins.plugin.as_deref(), &*failure.instance, failure.attempt), (Some("echo"), "echo", 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

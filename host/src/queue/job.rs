@@ -25,6 +25,9 @@ pub struct Job {
     pub number: u64,
     /// The instance that it runs on.
     pub instance: String,
+    /// The plugin that the instance was of when the job was accepted, where its runner knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plugin: Option<String>,
     /// The action that it runs.
     pub action: String,
     /// Where it is.
@@ -146,6 +149,7 @@ impl Job {
             labels: labels.map_err(|error| damaged(id, "labels", &error))?.unwrap_or_default(),
             error: error.map_err(|error| damaged(id, "error", &error))?,
             instance: row.instance,
+            plugin: options.plugin,
             action: row.action,
             state: row.state,
             priority: row.priority,

@@ -82,6 +82,9 @@ pub(super) struct Options {
     pub(super) interrupted: Option<Interrupted>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) drop_result: bool,
+    /// The plugin that its instance was of when it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) plugin: Option<String>,
     /// Of a step of a sequence: the steps whose results its input uses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) uses: Vec<Uses>,
@@ -156,6 +159,11 @@ impl NewJob {
     /// The same, where nothing was said of it yet.
     pub fn interrupted_or(&mut self, interrupted: Interrupted) {
         self.options.interrupted.get_or_insert(interrupted);
+    }
+
+    /// Says which plugin the instance is of: for a runner to know, and not for whoever submits.
+    pub fn is_for(&mut self, plugin: impl Into<String>) {
+        self.options.plugin = Some(plugin.into());
     }
 
     /// Of several submissions to one instance with the same key, only the first is a job; the others get its id. The

@@ -50,6 +50,7 @@ impl Runs for Manager {
             return Err(description.unknown_action(job.action()));
         };
         job.interrupted_or(if action.idempotent { Interrupted::Retry } else { Interrupted::Fail });
+        job.is_for(&description.name);
         Ok(())
     }
 

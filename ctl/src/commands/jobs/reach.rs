@@ -109,7 +109,9 @@ impl Reach {
         if stats.is_ok_and(|stats| stats.jobs.get(&JobState::Running).is_some_and(|running| *running > 0)) {
             console.note(match impatient {
                 false => "waiting for other jobs that have begun; Ctrl-C stops them",
-                true => "stopping what has begun here; it is run again later, where its `interrupted` is `retry`",
+                true => {
+                    "stopping what has begun here; it is run again later, where its `interrupted` is `retry`"
+                }
             });
         }
         let grace = if impatient { Duration::ZERO } else { Duration::MAX };
