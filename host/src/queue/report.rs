@@ -9,6 +9,9 @@ use crate::event::{EventKind, Measured, Progress};
 /// Records that are kept between two moments of storing.
 const KEPT: usize = 10_000;
 
+/// What those records may be long together, in bytes: many jobs may flood their logs at once.
+const KEPT_BYTES: usize = 4 << 20;
+
 /// Units of usage that are told apart in one attempt.
 const UNITS: usize = 256;
 
@@ -23,6 +26,7 @@ pub(super) struct Report {
 struct State {
     /// What keeps its order: logs, phases, refusals.
     records: Vec<EventKind>,
+    record_bytes: usize,
     left_out: u64,
     usage: Vec<Usage>,
     progress: Option<Progress>,
@@ -66,8 +70,8 @@ impl Report {
                 let units = state.usage.len();
                 match state.usage.iter_mut().find(|known| known.unit == unit) {
                     Some(known) => {
-                        known.sum += amount;
-                        known.untold = Some(known.untold.unwrap_or_default() + amount);
+                        known.sum = sum(known.sum, amount);
+                        known.untold = Some(sum(known.untold.unwrap_or_default(), amount));
                     }
                     None if units < UNITS => {
                         state.usage.push(Usage { unit, sum: amount, untold: Some(amount) });
@@ -75,8 +79,15 @@ impl Report {
                     None => state.left_out += 1,
                 }
             }
-            other if state.records.len() < KEPT => state.records.push(other),
-            _ => state.left_out += 1,
+            other => {
+                let bytes = state.record_bytes + length(&other);
+                if state.records.len() < KEPT && bytes <= KEPT_BYTES {
+                    state.record_bytes = bytes;
+                    state.records.push(other);
+                } else {
+                    state.left_out += 1;
+                }
+            }
         }
         drop(state);
         self.told.notify_one();
@@ -116,6 +127,7 @@ impl Report {
 
     fn drain(state: &mut State) -> Vec<EventKind> {
         let mut kinds = std::mem::take(&mut state.records);
+        state.record_bytes = 0;
         if state.left_out > 0 {
             kinds.push(EventKind::Lagged { missed: std::mem::take(&mut state.left_out) });
         }
@@ -131,6 +143,21 @@ impl Report {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The sum of two amounts; never more than can be written down as a number.
+fn sum(one: f64, other: f64) -> f64 {
+    (one + other).min(f64::MAX)
+}
+
+/// About how many bytes a record takes up.
+fn length(kind: &EventKind) -> usize {
+    let text = match kind {
+        EventKind::Log(record) => record.target.len() + record.message.len(),
+        EventKind::GrantRefused { wanted, grant, .. } => wanted.len() + grant.len(),
+        _ => 0,
+    };
+    size_of::<EventKind>() + text
 }
 
 #[cfg(test)]
@@ -197,5 +224,30 @@ mod tests {
         assert_eq!(kinds.last(), Some(&EventKind::Lagged { missed: 3 }));
         report.push(usage(1.0));
         assert_eq!(report.take(), []);
+    }
+
+    #[test]
+    fn a_flood_of_long_records_is_cut_before_it_takes_much_memory() {
+        let report = Report::default();
+        let record = LogRecord { level: LogLevel::Info, target: String::new(), message: "x".repeat(8 << 10) };
+        for _ in 0..1_000 {
+            report.push(EventKind::Log(record.clone()));
+        }
+        let kinds = report.take();
+        let kept = kinds.len() - 1;
+        assert!((500..512).contains(&kept), "{kept}");
+        assert_eq!(kinds.last(), Some(&EventKind::Lagged { missed: 1_000 - kept as u64 }));
+        // Then there is room again.
+        report.push(EventKind::Log(record));
+        assert_eq!(report.close().len(), 1);
+    }
+
+    #[test]
+    fn what_was_used_stays_a_number_that_can_be_stored() {
+        let report = Report::default();
+        report.push(usage(f64::MAX));
+        report.push(usage(f64::MAX));
+        assert_eq!(report.take(), [usage(f64::MAX)]);
+        assert_eq!(report.used(), [("tokens".to_owned(), f64::MAX)]);
     }
 }

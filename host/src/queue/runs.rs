@@ -176,8 +176,9 @@ impl Attempt {
     }
 
     /// Tells something of the attempt: it becomes an event of the job within a tenth of a second. Of progress, the
-    /// latest is kept; amounts used of one unit are added up; of the rest, what is over 10,000 in that time is counted
-    /// and left out. Never waits. Without effect after the attempt.
+    /// latest is kept, and of what is used of the machine; amounts used of one unit are added up, and what is no amount
+    /// is left out; of the rest, what is over 10,000 records or 4 MiB in that time is counted and left out. Never waits.
+    /// Without effect after the attempt.
     pub fn report(&self, kind: EventKind) {
         self.inner.report.push(kind);
     }
