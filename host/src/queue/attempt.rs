@@ -70,7 +70,7 @@ async fn claim(inner: &Arc<Inner>, id: JobId, number: i64) -> Option<(Claim, Arc
             match claimed {
                 Ok(Some(claim)) => schedule.running(id, Arc::new(current(id, claim))),
                 // Who took it away has settled it.
-                Ok(None) => schedule.ended(id),
+                Ok(None) => schedule.missed(id),
                 // What is damaged is ended below.
                 Err(error) if error.category() == Category::Fatal => {}
                 Err(_) => schedule.put_back(id, Due::After(Instant::now() + PAUSE)),

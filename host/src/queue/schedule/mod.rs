@@ -152,8 +152,19 @@ impl Schedule {
         }
     }
 
+    /// Its turn could not come any more. One that was put in again since goes on waiting.
+    pub(super) fn missed(&mut self, id: JobId) {
+        if self.jobs.get(&id).is_some_and(|entry| matches!(entry.place, Place::Taken)) {
+            self.ended(id);
+        }
+    }
+
     /// Its turn is stored.
     pub(super) fn running(&mut self, id: JobId, current: Arc<Current>) {
+        if self.jobs.get(&id).is_some_and(|entry| !matches!(entry.place, Place::Taken)) {
+            // It was put in again since it was its turn.
+            self.start(id);
+        }
         if let Some(entry) = self.jobs.get_mut(&id) {
             entry.attempt = current.number;
             entry.place = Place::Running(current);

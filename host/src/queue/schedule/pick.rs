@@ -219,7 +219,7 @@ impl Schedule {
     }
 
     /// Takes up room for a job that goes.
-    fn start(&mut self, id: JobId) {
+    pub(super) fn start(&mut self, id: JobId) {
         self.leave_place(id);
         let Some(entry) = self.jobs.get_mut(&id) else { return };
         entry.place = Place::Taken;

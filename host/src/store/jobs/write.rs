@@ -154,7 +154,7 @@ impl Batch<'_> {
             .connection
             .prepare_cached(&format!(
                 "UPDATE jobs SET state = 'running', attempt = attempt + 1, started_at = ?2, due_at = NULL
-                 WHERE number = ?1 AND state = 'pending' RETURNING {COLUMNS}"
+                 WHERE number = ?1 AND state = 'pending' AND held = 0 RETURNING {COLUMNS}"
             ))?
             .query_row(params![number, now], |row| Ok(JobRow::of(row)))
             .optional()?

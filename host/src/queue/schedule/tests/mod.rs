@@ -34,6 +34,23 @@ impl Bench {
         id
     }
 
+    /// Puts in once more one that is in.
+    fn again(&mut self, id: JobId, due: Due) {
+        let entry = &self.schedule.jobs[&id];
+        let (number, instance) = (entry.number, entry.gate.instance.clone());
+        let (lane, priority, attempt, deadline) = (None, entry.priority, entry.attempt, None);
+        self.schedule.add(&Waiting {
+            id,
+            number,
+            instance: &instance,
+            lane,
+            priority,
+            attempt,
+            due,
+            deadline,
+        });
+    }
+
     fn ready(&mut self, instance: &str, lane: Option<&str>) -> JobId {
         self.add(instance, lane, 0, Due::Now)
     }
@@ -116,16 +133,47 @@ fn a_clock_that_is_put_back_moves_named_times_but_no_waits() {
 }
 
 #[test]
+fn a_job_that_is_held_goes_only_when_it_is_let_go() {
+    let mut bench = bench(10, &[]);
+    let held = bench.add("a", None, 9, Due::Held);
+    let other = bench.ready("a", None);
+    assert_eq!(bench.pick(), [other]);
+    assert_eq!(bench.schedule.block(held), Some(Block::Step));
+    bench.schedule.ended(other);
+    bench.pass(Duration::from_secs(60));
+    assert_eq!(bench.pick(), []);
+    bench.again(held, Due::Now);
+    assert_eq!(bench.pick(), [held]);
+}
+
+#[test]
+fn who_waits_again_is_not_taken_for_one_whose_turn_is_over() {
+    let mut bench = bench(10, &[]);
+    let job = bench.ready("a", None);
+    assert_eq!(bench.pick(), [job]);
+    // It was cancelled and is to run once more, before it was stored that it is its turn.
+    bench.again(job, Due::Now);
+    bench.schedule.missed(job);
+    assert_eq!(bench.pick(), [job]);
+    bench.schedule.missed(job);
+    assert_eq!((bench.schedule.len(), bench.schedule.going()), (0, 0));
+}
+
+#[test]
 fn nothing_is_left_of_jobs_that_ended() {
     let mut bench = bench(3, &[("l", 2)]);
     let mut ids = Vec::new();
     for n in 0..30 {
-        let due = [Due::Now, Due::Wall(5), Due::After(bench.now.clock)][n % 3];
+        let due = [Due::Now, Due::Wall(5), Due::After(bench.now.clock), Due::Held][n % 4];
         ids.push(bench.add(&format!("i{}", n % 4), Some("l").filter(|_| n % 2 == 0), n as i32 % 5, due));
     }
     for id in ids.iter().step_by(4) {
         bench.schedule.reorder(*id, 9);
         bench.schedule.ended(*id);
+    }
+    // Those that are held.
+    for id in ids.iter().skip(3).step_by(4) {
+        bench.again(*id, Due::Now);
     }
     loop {
         let picked = bench.pick();
