@@ -81,10 +81,8 @@ async fn whoever_is_slow_loses_nothing_and_slows_nobody() {
     let World { client, queue, dir: _dir, serving: _serving } = World::served().await;
     let mut slow = client.subscribe(EventFilter::default(), Since::Sequence(1)).await.unwrap();
     // More than the socket, the connection and the queue keep for one who does not read.
-    let label = "x".repeat(1_000);
-    for _ in 0..2_000 {
-        queue.submit(job("talk").label("l", &label)).await.unwrap();
-    }
+    let submissions = (0..2_000).map(|_| queue.submit(job("talk")));
+    futures::future::try_join_all(submissions).await.unwrap();
     let last = loop {
         let stats = queue.stats().await.unwrap();
         if stats.jobs[&JobState::Completed] == 2_000 {
