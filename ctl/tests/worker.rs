@@ -7,8 +7,12 @@ mod common;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use cjm_host::{EventFilter, Interrupted, JobEvent, JobFilter, JobId, JobState, NewJob, Notice, Since};
+use cjm_host::{
+    Attempt, EventFilter, Interrupted, JobEvent, JobFilter, JobId, JobState, NewJob, Notice, Queue, Runs,
+    Since,
+};
 use cjm_server::Client;
 use common::{Project, binary, cache_dir, lines};
 use serde_json::{Value, json};
@@ -22,7 +26,11 @@ struct Worker {
 
 impl Worker {
     fn start(project: &Project, arguments: &[&str]) -> Self {
-        let mut child = Command::new(binary())
+        Self::started(project, arguments, Command::new(binary()))
+    }
+
+    fn started(project: &Project, arguments: &[&str], mut command: Command) -> Self {
+        let mut child = command
             .args(["worker", "--json"])
             .args(arguments)
             .current_dir(project.dir.path())
@@ -174,6 +182,48 @@ async fn one_that_was_killed_leaves_nothing_in_the_way() {
     client.cancel_now(id).await.unwrap();
     assert_eq!(client.wait(next, None).await.unwrap().state, JobState::Completed);
     worker.signal("-TERM");
+    assert_eq!(worker.ended().0, Some(0));
+}
+
+/// Runs nothing.
+struct Nobody;
+
+impl Runs for Nobody {
+    async fn run(&self, _attempt: Attempt, input: cjm_host::Value) -> cjm_host::Result<cjm_host::Value> {
+        Ok(input)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_has_the_queue_for_a_moment_does_not_keep_it_from_starting() {
+    let project = Project::installed(&["calculator"]);
+    let held = Queue::builder(project.path(".cjm")).paused().open(Nobody).await.unwrap();
+    let letting_go = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        held.close(Duration::ZERO).await;
+    });
+    let worker = Worker::start(&project, &[]);
+    letting_go.await.unwrap();
+    worker.signal("-TERM");
+    assert_eq!(worker.ended().0, Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_supervisor_that_asks_for_it_is_told_when_it_is_ready_and_when_it_stops() {
+    let project = Project::installed(&["calculator"]);
+    let socket = std::os::unix::net::UnixDatagram::bind(project.path("notify")).unwrap();
+    let mut command = Command::new(binary());
+    command.env("NOTIFY_SOCKET", project.path("notify"));
+    let worker = Worker::started(&project, &[], command);
+    let told = || {
+        let mut state = [0; 64];
+        let length = socket.recv(&mut state).unwrap();
+        String::from_utf8(state[..length].to_vec()).unwrap()
+    };
+    assert_eq!(told(), "READY=1");
+    worker.signal("-TERM");
+    assert_eq!(told(), "STOPPING=1");
     assert_eq!(worker.ended().0, Some(0));
 }
 

@@ -26,6 +26,7 @@ Ctrl-C, SIGTERM:
 
 As a service of systemd:
   [Service]
+  Type=notify
   ExecStart=cjm-ctl worker --data-dir /srv/app/.cjm
   TimeoutStopSec=90
   Restart=on-failure";

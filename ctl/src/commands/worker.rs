@@ -1,11 +1,12 @@
 //! `cjm-ctl worker`: the jobs of the project, run until it is told to stop.
 
+mod supervisor;
 mod told;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cjm_host::{JobState, Manager, Queue, Watcher};
-use cjm_server::{Server, Serving};
+use cjm_server::{Client, Server, Serving};
 use serde_json::json;
 
 use self::told::Told;
@@ -16,6 +17,12 @@ use crate::output::{BAD, Console, NAME, WARNING, styled};
 use crate::project::{self, Project, shown};
 use crate::runtime;
 use crate::text::one_line;
+
+/// How long others may take to let go of the queue: commands hold it for a moment only.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often is looked whether they have.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs jobs until Ctrl-C or SIGTERM, with which it is meant to end: that is success.
 pub(crate) fn worker(args: &WorkerArgs, project: &Project, console: &Console) -> Result<()> {
@@ -38,7 +45,9 @@ pub(crate) fn worker(args: &WorkerArgs, project: &Project, console: &Console) ->
         let serving = Server::new(queue.clone()).listen()?;
         let told = Told::from_now(&queue, console);
         let watcher = begin(&manager, &queue, &serving, console).await?;
+        supervisor::tell(supervisor::READY);
         interrupts.next().await;
+        supervisor::tell(supervisor::STOPPING);
         drop(watcher);
         drain(&queue, args.drain, &mut interrupts, console).await?;
         let end = async {
@@ -64,7 +73,19 @@ async fn open(args: &WorkerArgs, manager: &Manager) -> Result<Queue> {
     for (lane, jobs) in &args.lanes {
         builder = builder.lane(lane, *jobs);
     }
-    Ok(builder.open(manager.clone()).await?)
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match builder.clone().open(manager.clone()).await {
+            Err(error) if error.is_retriable() && Instant::now() < deadline => {
+                if Client::connect(manager.settings().data_dir()).await?.is_some() {
+                    // Who lends it is not going to let go of it.
+                    return Err(error.into());
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
 }
 
 /// Lets jobs run, and says so.
