@@ -96,9 +96,17 @@ async fn connect(path: &Path) -> std::io::Result<UnixStream> {
     }
 }
 
-/// Nobody listens there: there is nothing, or what somebody left behind.
+/// Nobody listens there: there is nothing, or what somebody left behind, or who listened stopped just now.
 fn gone(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused)
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::ConnectionRefused
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::NotConnected
+    )
 }
 
 fn unreachable(path: &Path, error: &std::io::Error) -> Error {
@@ -158,6 +166,19 @@ mod tests {
         assert!(matches!(dial(&deep).await.unwrap(), Dial::Nobody));
         let listener = Listener::open(&deep).unwrap();
         assert!(matches!(dial(&deep).await.unwrap(), Dial::Answered(path) if path == listener.path()));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn one_who_stops_listening_at_that_moment_is_nobody_and_no_error() {
+        let dir = tempfile::tempdir().unwrap();
+        for _ in 0..200 {
+            let listener = Listener::open(dir.path()).unwrap();
+            let stopping = tokio::spawn(async move { drop(listener) });
+            dial(dir.path()).await.unwrap();
+            let asked = send(&dir.path().join(NAME), Request::new(Body::empty())).await;
+            assert!(asked.unwrap_err().is_retriable());
+            stopping.await.unwrap();
+        }
     }
 
     #[tokio::test]
