@@ -7,10 +7,11 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// A span in its two largest units: `340ms`, `4.2s`, `3m 12s`, `2h 05m`, `3d 4h`.
+/// A span in its two largest units: `250µs`, `340ms`, `4.2s`, `3m 12s`, `2h 05m`, `3d 4h`.
 pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     match seconds {
+        0 if span.as_micros() > 0 && span.as_millis() == 0 => format!("{}µs", span.as_micros()),
         0 => format!("{}ms", span.as_millis()),
         1..MINUTE => format!("{}.{}s", seconds, span.subsec_millis() / 100),
         MINUTE..HOUR => format!("{}m {:02}s", seconds / MINUTE, seconds % MINUTE),

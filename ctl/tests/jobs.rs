@@ -137,9 +137,12 @@ fn jobs_are_changed_while_they_wait() {
         (&job["priority"], &job["lane"], &job["labels"]),
         (&json!(-3), &json!("x"), &json!({"a": "b"}))
     );
+    let not_twice = submitted(&project, &["calculator", "add", "--input", SUM, "--interrupted", "fail"]);
+    assert_eq!(project.json(&["job", &not_twice])["interrupted"], "fail");
+    project.ctl(&["cancel", &not_twice]).assert().success();
     assert_eq!(project.json(&["jobs", "--label", "a=b", "--lane", "x", "calculator"])[0]["id"], json!(id));
     assert_eq!(project.json(&["jobs", "--label", "a=c"]), json!([]));
-    assert_eq!(project.json(&["jobs", "--state", "failed,cancelled"]), json!([]));
+    assert_eq!(project.json(&["jobs", "--state", "failed,cancelled", "--lane", "x"]), json!([]));
 
     project.ctl(&["reorder", short(&id), "7"]).assert().success();
     assert_eq!(project.json(&["job", &id])["priority"], 7);

@@ -157,7 +157,8 @@ fn who_stops_waiting_leaves_the_job_alone() {
     assert_eq!(worker.ended(), Some(0));
 
     // Where it ran within the command, it goes on when somebody runs jobs again.
-    let mut waiting = Going::telling(&project, &["submit", "misbehave", "wait-for-cancellation", "--wait"]);
+    let submit = ["submit", "misbehave", "wait-for-cancellation", "--wait", "--interrupted", "retry"];
+    let mut waiting = Going::telling(&project, &submit);
     let id = waiting.read_to(|line| line["submitted"].is_object())["submitted"]["id"].clone();
     waiting.read_to(|line| line["state"]["status"] == "running");
     waiting.interrupt();

@@ -60,10 +60,11 @@ Examples:
   cjm-ctl inspect greeter/greeter.wasm     see what it can do and what it needs
   cjm-ctl install greeter/greeter.wasm     take it into this project, pinned by its digest
   cjm-ctl run greeter greet --input '{\"names\": [\"Ada\"]}'
+  cjm-ctl submit greeter greet --input '{\"names\": [\"Ada\"]}'     as a job that outlives this
 
 Where things are:
-  Plugins, configurations and secrets are in the data folder: .cjm beside the
-  cjm.toml of this directory or of one above it, or --data-dir.
+  Plugins, configurations, secrets and jobs are in the data folder: .cjm beside
+  the cjm.toml of this directory or of one above it, or --data-dir.
 
 Output:
   Results go to standard output; progress, logs and errors go to standard

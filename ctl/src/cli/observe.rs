@@ -25,6 +25,10 @@ pub(crate) struct EventsArgs {
     #[arg(long, value_name = "ID")]
     pub(crate) job: Option<String>,
 
+    /// Those of this sequence and its steps
+    #[arg(long, value_name = "ID")]
+    pub(crate) sequence: Option<String>,
+
     /// Those of this plugin or instance
     #[arg(long, value_name = "NAME")]
     pub(crate) instance: Option<String>,

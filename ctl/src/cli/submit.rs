@@ -105,9 +105,9 @@ pub(crate) struct JobOptions {
     #[arg(long, conflicts_with = "wait")]
     pub(crate) no_keep_result: bool,
 
-    /// What becomes of it where the process ends that runs it
-    #[arg(long, value_name = "WHAT", default_value = "retry")]
-    pub(crate) interrupted: Interruption,
+    /// What becomes of it where the process ends that runs it [default: what the plugin says of the action]
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) interrupted: Option<Interruption>,
 }
 
 /// What becomes of a job whose process ends.

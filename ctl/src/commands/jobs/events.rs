@@ -5,6 +5,7 @@ use cjm_host::{EventFilter, Notice, QueueEvent, Since};
 use super::follow::{self, Follow};
 use super::{id, line, look};
 use crate::cli::EventsArgs;
+use crate::commands::sequence;
 use crate::failure::Result;
 use crate::output::{Console, WARNING, styled};
 use crate::project::Project;
@@ -19,6 +20,9 @@ pub(crate) fn events(args: &EventsArgs, project: &Project, console: &Console) ->
         let mut filter = EventFilter::default();
         if let Some(job) = &args.job {
             filter = filter.job(id::job(client, job).await?);
+        }
+        if let Some(sequence) = &args.sequence {
+            filter = filter.sequence(sequence::id::sequence(client, sequence).await?);
         }
         if let Some(instance) = &args.instance {
             filter = filter.instance(instance);
@@ -40,9 +44,9 @@ async fn past(args: &EventsArgs, filter: EventFilter, client: &Client, console: 
     let last = client.stats().await?.last_event;
     let from = match args.from {
         Some(from) => from.max(1),
-        // Those of one job are few; of all, the last are the ones of interest.
+        // Those of one job or sequence are few; of all, the last are the ones of interest.
         None if args.follow => last.saturating_add(1),
-        None if args.job.is_some() || args.instance.is_some() => 1,
+        None if args.job.is_some() || args.sequence.is_some() || args.instance.is_some() => 1,
         None => last.saturating_sub(LAST - 1).max(1),
     };
     if from > last {

@@ -109,7 +109,8 @@ fn told(kind: &EventKind, event: &QueueEvent, console: &Console) -> Option<Strin
     match kind {
         EventKind::Progress(progress) => (console.verbosity() > 0).then(|| words::progress(progress)),
         EventKind::Resources(used) => {
-            (console.verbosity() > 0).then(|| format!("uses {}", words::measured(used)))
+            let used = words::measured(used);
+            (console.verbosity() > 0 && !used.is_empty()).then(|| format!("uses {used}"))
         }
         EventKind::Usage { unit, amount } => Some(format!("used {amount} {}", one_line(unit))),
         EventKind::Cancel { phase } => {

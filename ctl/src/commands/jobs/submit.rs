@@ -84,15 +84,16 @@ fn new(args: &SubmitArgs, input: Value) -> NewJob {
         first: retry_first.unwrap_or(usual.first),
         longest: retry_longest.unwrap_or(usual.longest),
     };
-    let interrupted = match interrupted {
-        Interruption::Retry => Interrupted::Retry,
-        Interruption::Fail => Interrupted::Fail,
-    };
     let mut job = NewJob::new(&args.name, &args.action, input)
         .priority(priority)
         .retry(retry)
-        .interrupted(interrupted)
         .keep_result(!no_keep_result);
+    job = match interrupted {
+        Some(Interruption::Retry) => job.interrupted(Interrupted::Retry),
+        Some(Interruption::Fail) => job.interrupted(Interrupted::Fail),
+        // As the plugin says of the action.
+        None => job,
+    };
     if let Some(time) = not_before {
         job = job.not_before(time);
     }

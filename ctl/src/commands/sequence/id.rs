@@ -11,7 +11,7 @@ use crate::text::one_line;
 const LISTED: usize = 10;
 
 /// The sequence that is meant: by its whole id, or by digits with which only its id ends, or begins.
-pub(super) async fn sequence(client: &Client, text: &str) -> Result<SequenceId> {
+pub(in crate::commands) async fn sequence(client: &Client, text: &str) -> Result<SequenceId> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }

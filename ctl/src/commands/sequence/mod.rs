@@ -1,7 +1,7 @@
 //! `cjm-ctl sequence`: jobs that follow one another.
 
 mod file;
-mod id;
+pub(super) mod id;
 mod show;
 mod wait;
 

@@ -43,7 +43,7 @@ pub(super) fn show(args: &SequenceShowArgs, project: &Project, console: &Console
 
 fn head(sequence: &Sequence, now: SystemTime) -> String {
     let state = words::sequence_tone(sequence.state).paint(sequence.state);
-    let mut page = format!("{state} {} of {} steps\n", sequence.completed, sequence.steps);
+    let mut page = format!("{state}: {} of {} steps completed\n", sequence.completed, sequence.steps);
     let mut fact = |name: &str, what: String| {
         page.push_str(&format!("  {} {what}\n", styled(DIM, format!("{name:<10}"))));
     };

@@ -137,16 +137,22 @@ impl View {
             JobEvent::State { state, error, .. } if state.is_final() => {
                 self.ended = self.ended.saturating_add(1);
                 let job = event.job.map(|id| words::short(&id)).unwrap_or_default();
-                let error = error.as_ref().map(|error| error.to_string()).unwrap_or_default();
-                let error = one_line(error.lines().next().unwrap_or_default());
+                let error = error.as_ref().filter(|_| *state == JobState::Failed).map(ToString::to_string);
+                let error =
+                    error.and_then(|error| error.lines().next().map(|line| format!(": {}", one_line(line))));
                 self.progress.console().note(format!(
-                    "{} {job} {} {error}",
+                    "{} {job} {}{}",
                     words::tone(*state).paint(state),
-                    styled(NAME, one_line(&event.instance))
+                    styled(NAME, one_line(&event.instance)),
+                    error.unwrap_or_default()
                 ));
+                self.step.clear();
                 self.report(0.0, "");
             }
-            JobEvent::Blocked { reason } => self.report(0.0, &format!("waits: {}", words::block(reason))),
+            JobEvent::Blocked { reason } => {
+                self.step = one_line(&event.instance);
+                self.report(0.0, &format!("waits: {}", words::block(reason)));
+            }
             JobEvent::Told(EventKind::Progress(progress)) => {
                 self.report(progress.fraction.unwrap_or(0.0), &progress.message);
             }
@@ -158,7 +164,8 @@ impl View {
     fn report(&mut self, fraction: f64, message: &str) {
         let done = (f64::from(self.ended) + fraction.clamp(0.0, 1.0)) / f64::from(self.steps);
         let at = self.ended.saturating_add(1).min(self.steps);
-        let message = format!("step {at} of {} {} {message}", self.steps, self.step);
-        self.progress.report(Report::new(Some(done.min(1.0)), message.trim_end()));
+        let parts = [&*format!("step {at} of {}", self.steps), &*self.step, message];
+        let message: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        self.progress.report(Report::new(Some(done.min(1.0)), message.join(" ")));
     }
 }
