@@ -37,7 +37,11 @@ fn write_temporary<'a>(
     };
     // Temporary files are readable by their owner alone, and stay so when they are renamed.
     let mut file = tempfile::Builder::new().prefix(".writing-").tempfile_in(dir)?;
-    file.write_all(bytes)?;
+    file.write_all(bytes).map_err(|error| match error.kind() {
+        // There is no room for more: as much a limit of the disk as a quota.
+        io::ErrorKind::FileTooLarge => io::Error::new(io::ErrorKind::QuotaExceeded, error),
+        _ => error,
+    })?;
     if access == Access::Shared {
         share(file.as_file(), dir)?;
     }

@@ -83,7 +83,7 @@ pub(super) fn give_up(
     error: Error,
 ) -> Result<Option<Followed>, Fault> {
     let (id, sequence_id) = batch.ids_of(number)?;
-    let about = About { job: Some(&id), sequence_id: sequence_id.as_ref(), ..About::default() };
+    let about = About { job: id.as_ref(), sequence_id: sequence_id.as_ref(), ..About::default() };
     end(batch, number, from, about, Exit::with(JobState::Failed, Cause::Damaged, error))
 }
 

@@ -12,7 +12,7 @@ use super::retry::Retry;
 use super::time::{from_millis, length, rfc3339, to_millis};
 use crate::error::{Error, Result};
 use crate::event::{Measured, Progress};
-use crate::store::{JobQuery, JobRow, JobState, SequenceState};
+use crate::store::{JobQuery, JobRow, JobState, Listed, SequenceState};
 
 /// A job as it was when it was looked at.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,7 +81,7 @@ pub struct Job {
     /// When it ended.
     #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<SystemTime>,
-    /// How its last attempt failed, where one did.
+    /// How its last attempt failed, where one did; in a list also what is damaged of what is stored of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Failure>,
     /// How far it has come, where it runs.
@@ -139,15 +139,25 @@ impl Job {
     ///
     /// `fatal`, where the row was damaged.
     pub(super) fn of(row: JobRow) -> Result<Self> {
-        let id = JobId::of(row.id);
-        let options = options(&row)?;
-        let labels = row.labels.as_deref().map(serde_json::from_str).transpose();
-        let error = row.error.as_deref().map(serde_json::from_str).transpose();
-        Ok(Self {
-            id,
+        let parts = Parts::of(&row)?;
+        Ok(Self::from(row, parts))
+    }
+
+    /// The same of a job that may be damaged: it is what can be read of it, with an error that says what cannot.
+    pub(super) fn listed(Listed { row, damage }: Listed) -> Self {
+        let parts = damage.map_or_else(|| Parts::of(&row), Err).unwrap_or_else(|error| {
+            let (instance, attempt, at) = (row.instance.clone(), row.attempt, SystemTime::now());
+            Parts { error: Some(Failure { error, instance, attempt, at }), ..Parts::default() }
+        });
+        Self::from(row, parts)
+    }
+
+    fn from(row: JobRow, Parts { options, labels, error }: Parts) -> Self {
+        Self {
+            id: JobId::of(row.id),
             number: u64::try_from(row.number).unwrap_or(0),
-            labels: labels.map_err(|error| damaged(id, "labels", &error))?.unwrap_or_default(),
-            error: error.map_err(|error| damaged(id, "error", &error))?,
+            labels,
+            error,
             instance: row.instance,
             plugin: options.plugin,
             action: row.action,
@@ -172,6 +182,27 @@ impl Job {
             progress: None,
             resources: None,
             blocked: None,
+        }
+    }
+}
+
+/// What is JSON in a row.
+#[derive(Default)]
+struct Parts {
+    options: Options,
+    labels: BTreeMap<String, String>,
+    error: Option<Failure>,
+}
+
+impl Parts {
+    fn of(row: &JobRow) -> Result<Self> {
+        let id = JobId::of(row.id);
+        let labels = row.labels.as_deref().map(serde_json::from_str).transpose();
+        let error = row.error.as_deref().map(serde_json::from_str).transpose();
+        Ok(Self {
+            options: options(row)?,
+            labels: labels.map_err(|error| damaged(id, "labels", &error))?.unwrap_or_default(),
+            error: error.map_err(|error| damaged(id, "error", &error))?,
         })
     }
 }

@@ -35,12 +35,13 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// What the database can fail with; `fatal`, where what is stored of one of the jobs is damaged.
+    /// What the database can fail with. A job of which something is damaged is there as far as it can be read, and its
+    /// [error](Job::error) says what is wrong.
     pub async fn list(&self, filter: &JobFilter, limit: usize) -> Result<Vec<Job>> {
         let query = filter.query().clone();
         let rows =
             self.inner().blocking(move |inner| inner.writer.database().jobs().list(&query, limit)).await?;
-        rows.into_iter().map(|row| self.seen(row)).collect()
+        Ok(rows.into_iter().map(|listed| self.with_progress(Job::listed(listed))).collect())
     }
 
     /// Waits until a job has ended, in whatever state; at most for `timeout`.
@@ -212,7 +213,10 @@ impl Queue {
 
     /// A stored job with what is known of it in memory.
     fn seen(&self, row: JobRow) -> Result<Job> {
-        let mut job = Job::of(row)?;
+        Ok(self.with_progress(Job::of(row)?))
+    }
+
+    fn with_progress(&self, mut job: Job) -> Job {
         match job.state {
             JobState::Running => {
                 if let Some(current) = self.current(job.id) {
@@ -223,6 +227,6 @@ impl Queue {
             JobState::Pending => job.blocked = self.inner().schedule().block(job.id),
             _ => {}
         }
-        Ok(job)
+        job
     }
 }

@@ -25,6 +25,12 @@ const ROUNDS: usize = 3;
 pub(super) async fn run(inner: &Arc<Inner>) -> Result<()> {
     let interruptions = inner.options.interruptions;
     let settle = move |batch: &mut Batch<'_>| {
+        for number in batch.recapture()? {
+            let error = Error::fatal(format!(
+                "the state of the job of number {number} is damaged; look what it did, and submit it again"
+            ));
+            give_up(batch, number, JobState::Running, error)?;
+        }
         let running = batch.running()?;
         for row in running.jobs {
             interrupted(batch, &row, interruptions)?;

@@ -298,7 +298,13 @@ impl Batch<'_> {
     /// Stores an event under the next number.
     pub(crate) fn tell(&mut self, about: About<'_>, what: String) -> Result<(), Fault> {
         let event = StoredEvent {
-            sequence: self.sequence + 1,
+            // Only damage can have used them up.
+            sequence: self.sequence.checked_add(1).ok_or_else(|| {
+                Fault::Told(Error::fatal(
+                    "there are no more numbers for events: the last one in the database is damaged; save what can be \
+                     read with `sqlite3`, and begin anew",
+                ))
+            })?,
             at: self.now,
             job: about.job.copied(),
             instance: about.instance.into(),

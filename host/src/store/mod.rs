@@ -31,7 +31,8 @@ pub(crate) use fault::Fault;
 pub(crate) use group::{Batch, Writer};
 pub use jobs::JobState;
 pub(crate) use jobs::{
-    Claim, Content, Ending, Found, JobQuery, JobRow, Jobs, Keyed, NewRow, NewStep, OpenJob, Payload, Which,
+    Claim, Content, Ending, Found, JobQuery, JobRow, Jobs, Keyed, Listed, NewRow, NewStep, OpenJob, Payload,
+    Which,
 };
 pub(crate) use profiles::{Ended, ProfileKey, ProfileQuery, Sample, StoredProfile, Welford};
 use readers::Readers;

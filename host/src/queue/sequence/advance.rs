@@ -107,11 +107,11 @@ fn end_damaged(
     followed: &mut Followed,
 ) -> Result<(), Fault> {
     let (id, sequence_id) = batch.ids_of(number)?;
-    let about = About { job: Some(&id), sequence_id: sequence_id.as_ref(), ..About::default() };
+    let about = About { job: id.as_ref(), sequence_id: sequence_id.as_ref(), ..About::default() };
     let exit = Exit::with(JobState::Failed, Cause::Damaged, error);
     // One that runs ends by itself.
     if end_alone(batch, number, JobState::Pending, about, exit)? {
-        followed.ended.push(JobId::of(id));
+        followed.ended.extend(id.map(JobId::of));
     }
     Ok(())
 }

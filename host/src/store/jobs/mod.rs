@@ -9,5 +9,5 @@ pub(crate) use payload::{Content, Payload, Which};
 pub(crate) use read::{JobQuery, Jobs};
 pub use row::JobState;
 pub(super) use row::{COLUMNS, OPEN_COLUMNS};
-pub(crate) use row::{Found, JobRow, OpenJob};
+pub(crate) use row::{Found, JobRow, Listed, OpenJob};
 pub(crate) use write::{Claim, Ending, Keyed, NewRow, NewStep};

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 
 use super::payload::{self, Payload, Which};
-use super::row::{COLUMNS, Found, JobRow, JobState, OPEN_COLUMNS, OpenJob};
+use super::row::{COLUMNS, Found, JobRow, JobState, Listed, OPEN_COLUMNS, OpenJob};
 use crate::error::Result;
 use crate::store::Database;
 
@@ -117,8 +117,8 @@ impl<'a> Jobs<'a> {
         })
     }
 
-    /// Jobs, the newest first, `limit` at most.
-    pub(crate) fn list(&self, query: &JobQuery, limit: usize) -> Result<Vec<JobRow>> {
+    /// Jobs, the newest first, `limit` at most; damaged ones as far as they can be read.
+    pub(crate) fn list(&self, query: &JobQuery, limit: usize) -> Result<Vec<Listed>> {
         let (condition, mut values) = query.condition();
         values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
         self.database.read_beside("list the jobs in", |connection| {
@@ -128,7 +128,7 @@ impl<'a> Jobs<'a> {
             let mut rows = statement.query(params_from_iter(values))?;
             let mut jobs = Vec::new();
             while let Some(row) = rows.next()? {
-                jobs.push(JobRow::of(row)?);
+                jobs.extend(Listed::of(row));
             }
             Ok(jobs)
         })
@@ -149,7 +149,11 @@ impl<'a> Jobs<'a> {
         self.database.read_beside("count the jobs in", |connection| {
             let mut statement =
                 connection.prepare_cached("SELECT state, count(*) FROM jobs GROUP BY state")?;
-            let count = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.try_into().unwrap_or(0)));
+            // A state that is none is settled when the queue is opened.
+            let count = |row: &Row<'_>| {
+                let state = row.get(0).unwrap_or(JobState::Failed);
+                Ok((state, row.get::<_, i64>(1)?.try_into().unwrap_or(0)))
+            };
             let rows = statement.query_map([], count)?;
             Ok(rows.collect::<rusqlite::Result<_>>()?)
         })

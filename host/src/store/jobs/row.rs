@@ -130,7 +130,7 @@ impl JobRow {
     ///
     /// Damage, with the number of the job that it is of.
     pub(in crate::store) fn of(row: &Row<'_>) -> Result<Self, Fault> {
-        Self::read(row).map_err(|error| damaged(row, &error))
+        Self::read(row).map_err(|error| Fault::Told(damaged(row, &error)))
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -158,6 +158,61 @@ impl JobRow {
             step: row.get(20)?,
             step_name: row.get(21)?,
         })
+    }
+
+    /// What can be read of a job of which something cannot.
+    fn salvage(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            number: row.get(0)?,
+            id: row.get(1)?,
+            instance: row.get(2).unwrap_or_default(),
+            action: row.get(3).unwrap_or_default(),
+            state: row.get(4).unwrap_or(JobState::Failed),
+            priority: row.get(5).unwrap_or_default(),
+            lane: row.get(6).unwrap_or_default(),
+            labels: row.get(7).unwrap_or_default(),
+            options: row.get(8).unwrap_or_default(),
+            idempotency_key: row.get(9).unwrap_or_default(),
+            attempt: row.get(10).unwrap_or_default(),
+            interruptions: row.get(11).unwrap_or_default(),
+            cancel_requested: row.get(12).unwrap_or_default(),
+            submitted_at: row.get(13).unwrap_or_default(),
+            due_at: row.get(14).unwrap_or_default(),
+            deadline: row.get(15).unwrap_or_default(),
+            started_at: row.get(16).unwrap_or_default(),
+            finished_at: row.get(17).unwrap_or_default(),
+            error: row.get(18).unwrap_or_default(),
+            sequence_id: row.get(19).unwrap_or_default(),
+            step: row.get(20).unwrap_or_default(),
+            step_name: row.get(21).unwrap_or_default(),
+        })
+    }
+}
+
+/// A job in a list: one that is damaged hides no other.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) row: JobRow,
+    /// What is wrong with it; what cannot be read is empty then.
+    pub(crate) damage: Option<Error>,
+}
+
+impl Listed {
+    /// None where there is not even an id to name it by.
+    pub(super) fn of(row: &Row<'_>) -> Option<Self> {
+        match JobRow::read(row) {
+            Ok(row) => Some(Self { row, damage: None }),
+            Err(error) => {
+                let damage = damaged(row, &error);
+                match JobRow::salvage(row) {
+                    Ok(row) => Some(Self { row, damage: Some(damage) }),
+                    Err(_) => {
+                        tracing::error!(error = %damage, "a job was left out of a list");
+                        None
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -221,7 +276,7 @@ impl OpenJob {
     ///
     /// Damage, with the number of the job that it is of.
     pub(in crate::store) fn of(row: &Row<'_>) -> Result<Self, Fault> {
-        Self::read(row).map_err(|error| damaged(row, &error))
+        Self::read(row).map_err(|error| Fault::Told(damaged(row, &error)))
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -242,10 +297,10 @@ impl OpenJob {
 }
 
 /// A job of which some column cannot be read; or the database, where it is more than that.
-fn damaged(row: &Row<'_>, error: &rusqlite::Error) -> Fault {
+fn damaged(row: &Row<'_>, error: &rusqlite::Error) -> Error {
     let number = row.get::<_, i64>(0).unwrap_or(0);
-    Fault::Told(Error::fatal(format!(
+    Error::fatal(format!(
         "the row of the job of number {number} is damaged ({error}): purge it once it has ended, which it has when the \
          queue is opened the next time, and submit it again"
-    )))
+    ))
 }

@@ -74,6 +74,9 @@ pub(crate) struct Ending {
     pub(crate) result: Option<Payload>,
 }
 
+/// The id of a job, and that of its sequence, as far as there are any that can be read.
+pub(crate) type Ids = (Option<[u8; 16]>, Option<[u8; 16]>);
+
 impl Batch<'_> {
     /// Accepts a job; its number.
     pub(crate) fn insert_job(&mut self, job: &NewRow) -> Result<i64, Fault> {
@@ -139,12 +142,23 @@ impl Batch<'_> {
         Found::of(statement.query([])?, JobRow::of)
     }
 
-    /// The id of a job, of which the rest may be damaged, and that of its sequence.
-    pub(crate) fn ids_of(&mut self, number: i64) -> Result<([u8; 16], Option<[u8; 16]>), Fault> {
+    /// The id of a job, of which anything may be damaged, and that of its sequence.
+    pub(crate) fn ids_of(&mut self, number: i64) -> Result<Ids, Fault> {
         Ok(self
             .connection
             .prepare_cached("SELECT id, sequence_id FROM jobs WHERE number = ?1")?
-            .query_row([number], |row| Ok((row.get(0)?, row.get(1).unwrap_or_default())))?)
+            .query_row([number], |row| Ok((row.get(0).ok(), row.get(1).unwrap_or_default())))?)
+    }
+
+    /// Takes those whose state is none for running: they were accepted, and that is all that is known of them. Their
+    /// numbers.
+    pub(crate) fn recapture(&mut self) -> Result<Vec<i64>, Fault> {
+        let states = JobState::ALL.map(|state| format!("'{state}'")).join(", ");
+        let mut statement = self.connection.prepare_cached(&format!(
+            "UPDATE jobs SET state = 'running', finished_at = NULL WHERE state NOT IN ({states}) RETURNING number"
+        ))?;
+        let numbers = statement.query_map([], |row| row.get(0))?;
+        Ok(numbers.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Pending to running, with one more attempt. None where it is not pending any more.
@@ -241,7 +255,7 @@ impl Batch<'_> {
     /// Deletes one job that has ended and is no step, also a damaged one. None where there is no such job.
     pub(crate) fn purge_one(&mut self, id: &[u8; 16]) -> Result<Option<bool>, Fault> {
         let purged = self.change(
-            "DELETE FROM jobs WHERE id = ?1 AND finished_at IS NOT NULL
+            "DELETE FROM jobs WHERE id = ?1 AND state NOT IN ('pending', 'running')
              AND NOT EXISTS (SELECT 1 FROM sequences WHERE sequences.id = jobs.sequence_id)",
             params![id],
         )?;
