@@ -177,19 +177,23 @@ impl Schedule {
             Ok(limit) => *limit,
             Err(message) => return Some(Block::Instance { message: message.clone() }),
         };
+        let mut kept = false;
         if let Some(lane) = &key.lane {
-            let limit = self.lane_bound(lane);
-            if self.of_lane.get(lane).copied().unwrap_or(0) >= limit {
+            let (limit, taken) = (self.lane_bound(lane), self.of_lane.get(lane).copied().unwrap_or(0));
+            if taken >= limit {
                 return Some(Block::LaneConcurrency { limit });
             }
+            kept |= taken.saturating_add(held.in_lane(lane)) >= limit;
         }
-        if self.of_instance.get(&key.instance).copied().unwrap_or(0) >= limit {
+        let taken = self.of_instance.get(&key.instance).copied().unwrap_or(0);
+        if taken >= limit {
             return Some(Block::InstanceConcurrency { limit });
         }
+        kept |= taken.saturating_add(held.on_instance(&key.instance)) >= limit;
         if self.going >= self.bounds.all {
             return Some(Block::Concurrency { limit: self.bounds.all });
         }
-        held.keeps_out(key).then_some(Block::Older)
+        kept.then_some(Block::Older)
     }
 
     fn blocked(&mut self, key: GateKey, id: JobId, reason: Block, may_hold: bool, climb: &mut Climb<'_>) {
@@ -258,23 +262,29 @@ pub(super) enum Step {
 /// always taken by somebody who needs only that one, or less of it.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    instances: HashSet<Arc<str>>,
-    lanes: HashSet<Arc<str>>,
+    /// Places on each instance, and in each lane.
+    instances: HashMap<Arc<str>, usize>,
+    lanes: HashMap<Arc<str>, usize>,
     kinds: Vec<ResourceKind>,
 }
 
 impl Held {
     fn hold(&mut self, key: GateKey, reason: &Block) {
-        self.instances.insert(key.instance);
-        self.lanes.extend(key.lane);
+        *self.instances.entry(key.instance).or_default() += 1;
+        if let Some(lane) = key.lane {
+            *self.lanes.entry(lane).or_default() += 1;
+        }
         if let Block::Resources { kind, .. } = reason {
             self.kinds.push(kind.clone());
         }
     }
 
-    fn keeps_out(&self, key: &GateKey) -> bool {
-        self.instances.contains(&key.instance)
-            || key.lane.as_ref().is_some_and(|lane| self.lanes.contains(lane))
+    fn on_instance(&self, instance: &str) -> usize {
+        self.instances.get(instance).copied().unwrap_or(0)
+    }
+
+    fn in_lane(&self, lane: &str) -> usize {
+        self.lanes.get(lane).copied().unwrap_or(0)
     }
 
     /// Whether something of this is kept for somebody else.

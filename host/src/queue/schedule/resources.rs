@@ -43,7 +43,8 @@ impl Schedule {
             return Step::Look;
         }
         let needs = self.stock.needs(&key.instance, &footprint);
-        if climb.held.keeps(needs) {
+        // Also of one whose instance has all that it needs: it would never be idle, and give nothing back.
+        if climb.held.keeps(footprint.job) {
             return Step::Wait { reason: Block::Older, may_hold: false };
         }
         let account = climb.account.get_or_insert_with(|| self.stock.account());

@@ -143,3 +143,21 @@ fn nobody_starves_and_never_is_more_taken_up_than_there_is() {
         assert!(world.bench.schedule.stock.is_untouched(), "seed {seed}");
     }
 }
+
+#[test]
+fn one_place_is_kept_for_who_waited_long_and_the_others_are_free() {
+    let mut bench = bench(10, &[("lane", 1)]);
+    let room = |room| Asked { room: Ok(room), footprint: Footprint::default() };
+    bench.rooms.insert("a".into(), room(3));
+    // It goes on for as long as it likes.
+    let on_lane = bench.ready("b", Some("lane"));
+    assert_eq!(bench.pick(), [on_lane]);
+    bench.ready("a", Some("lane"));
+    assert_eq!(bench.pick(), []);
+    bench.pass(Duration::from_secs(60));
+    let others = [bench.ready("a", None), bench.ready("a", None), bench.ready("a", None)];
+    assert_eq!(bench.pick(), others[..2]);
+    assert_eq!(bench.schedule.block(others[2]), Some(Block::Older));
+    bench.schedule.ended(others[0]);
+    assert_eq!(bench.pick(), others[2..]);
+}
