@@ -30,20 +30,6 @@ const KILLS: u64 = 200;
 /// Tells a process of this test that it is one of those to be killed: the folder, and the round.
 const INSIDE: &str = "CJM_TEST_CRASH";
 
-/// Numbers that look random, and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-}
-
 /// Writes down, where a kill cannot reach it, what was begun.
 struct Ledger {
     file: File,
@@ -61,7 +47,7 @@ impl Runs for Ledger {
     async fn run(&self, attempt: Attempt, input: Value) -> Result<Value> {
         let line = format!("{} {} {}\n", attempt.id(), attempt.number(), self.round);
         (&self.file).write_all(line.as_bytes()).unwrap();
-        let dice = Dice(u64::from(attempt.number()) ^ u64::from(attempt.id().as_bytes()[15])).roll(10);
+        let dice = fastrand::u64(..10);
         if attempt.action() == "shaky" && dice < 4 {
             return Err(Error::Transient { message: "shaken".into(), retry_after: None });
         }
@@ -85,26 +71,26 @@ fn say(what: &str, id: impl std::fmt::Display) {
 }
 
 /// Submits, cancels and waits, until it is killed.
-async fn work(queue: Queue, mut dice: Dice) {
+async fn work(queue: Queue, mut dice: fastrand::Rng) {
     let retry = Retry { times: 20, first: Duration::from_millis(1), longest: Duration::from_millis(5) };
     loop {
-        if dice.roll(4) == 0 {
+        if dice.u64(..4) == 0 {
             follow(&queue, &mut dice, retry).await;
             continue;
         }
-        let input = match dice.roll(10) {
-            0 => Value::blob("application/octet-stream", vec![dice.roll(256) as u8; 70_000]),
-            _ => Value::from(serde_json::json!({ "n": dice.roll(1_000_000) })),
+        let input = match dice.u64(..10) {
+            0 => Value::blob("application/octet-stream", vec![dice.u8(..); 70_000]),
+            _ => Value::from(serde_json::json!({ "n": dice.u64(..1_000_000) })),
         };
-        let instance = format!("i{}", dice.roll(3));
-        let (kind, job) = match dice.roll(4) {
+        let instance = format!("i{}", dice.u64(..3));
+        let (kind, job) = match dice.u64(..4) {
             0 => ("once", NewJob::new(instance, "once", input).interrupted(Interrupted::Fail)),
             1 => ("shaky", NewJob::new(instance, "shaky", input).retry(retry)),
             _ => ("plain", NewJob::new(instance, "plain", input)),
         };
         let id = queue.submit(job).await.unwrap();
         say(kind, id);
-        match dice.roll(8) {
+        match dice.u64(..8) {
             0 => {
                 say("cancelling", id);
                 queue.cancel(id).await.unwrap();
@@ -120,14 +106,14 @@ async fn work(queue: Queue, mut dice: Dice) {
 }
 
 /// Submits a sequence whose last step gives what its first was given, and cancels or waits for it.
-async fn follow(queue: &Queue, dice: &mut Dice, retry: Retry) {
-    let first = match dice.roll(6) {
-        0 => Value::blob("application/octet-stream", vec![dice.roll(256) as u8; 70_000]),
-        _ => Value::from(serde_json::json!({ "n": dice.roll(1_000_000) })),
+async fn follow(queue: &Queue, dice: &mut fastrand::Rng, retry: Retry) {
+    let first = match dice.u64(..6) {
+        0 => Value::blob("application/octet-stream", vec![dice.u8(..); 70_000]),
+        _ => Value::from(serde_json::json!({ "n": dice.u64(..1_000_000) })),
     };
     let mut step = |input: Value| {
-        let instance = format!("i{}", dice.roll(3));
-        match dice.roll(6) {
+        let instance = format!("i{}", dice.u64(..3));
+        match dice.u64(..6) {
             0 => NewJob::new(instance, "once", input).interrupted(Interrupted::Fail),
             1 => NewJob::new(instance, "shaky", input).retry(retry),
             _ => NewJob::new(instance, "plain", input),
@@ -139,10 +125,10 @@ async fn follow(queue: &Queue, dice: &mut Dice, retry: Retry) {
         Step::new(step(result(serde_json::json!("")))),
         Step::new(step(result(serde_json::json!({ "step": "first" })))),
     ];
-    let mode = SequenceMode::ALL[dice.roll(2) as usize];
+    let mode = SequenceMode::ALL[dice.usize(..2)];
     let id = queue.submit_sequence(NewSequence::new(steps).mode(mode)).await.unwrap();
     say("sequence", id);
-    match dice.roll(6) {
+    match dice.u64(..6) {
         0 => {
             say("cancelling-sequence", id);
             queue.cancel_sequence(id).await.unwrap();
@@ -164,7 +150,8 @@ fn inside(place: &str) {
     runtime.block_on(async {
         let queue = open(&dir, round).await;
         std::io::stdout().write_all(b"ready\n").unwrap();
-        let workers = (0..8).map(|worker| tokio::spawn(work(queue.clone(), Dice(round * 100 + worker))));
+        let mut dice = fastrand::Rng::with_seed(round);
+        let workers = (0..8).map(|_| tokio::spawn(work(queue.clone(), dice.fork())));
         for worker in workers.collect::<Vec<_>>() {
             worker.await.unwrap();
         }
@@ -210,12 +197,12 @@ fn round(dir: &Path, round: u64, said: &mut Said) {
         lines
     });
     // Some are killed while they open, most while they work.
-    let mut dice = Dice(round);
-    if dice.roll(8) == 0 {
-        std::thread::sleep(Duration::from_millis(dice.roll(30)));
+    let mut dice = fastrand::Rng::new();
+    if dice.u64(..8) == 0 {
+        std::thread::sleep(Duration::from_millis(dice.u64(..30)));
     } else {
         is_ready.recv().unwrap();
-        std::thread::sleep(Duration::from_millis(dice.roll(120)));
+        std::thread::sleep(Duration::from_millis(dice.u64(..120)));
     }
     process.kill().unwrap();
     assert!(!process.wait().unwrap().success(), "it was to be killed");

@@ -1,15 +1,20 @@
 //! The queue as a whole, without wasm.
 
 mod admission;
+mod disk;
 mod events;
 mod faults;
+mod fuzz;
 mod life;
+mod many;
 mod model;
 mod order;
+mod power;
 mod profiles;
 mod recovery;
 mod runner;
 mod sequences;
+mod wal;
 
 use std::time::Duration;
 

@@ -48,20 +48,6 @@ impl Runs for Puppet {
     }
 }
 
-/// Numbers that look random, and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % sides
-    }
-}
-
 struct World {
     dir: TempDir,
     queue: Queue,
@@ -72,7 +58,7 @@ struct World {
     sequences: Vec<Course>,
     /// What is to end, without being told to one by one.
     ending: Vec<JobId>,
-    dice: Dice,
+    dice: fastrand::Rng,
 }
 
 impl World {
@@ -80,7 +66,16 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let (queue, starts) = Self::open(&dir).await;
         let (jobs, sequences, ending) = (Vec::new(), Vec::new(), Vec::new());
-        Self { dir, queue, starts, jobs, running: None, sequences, ending, dice: Dice(seed) }
+        Self {
+            dir,
+            queue,
+            starts,
+            jobs,
+            running: None,
+            sequences,
+            ending,
+            dice: fastrand::Rng::with_seed(seed),
+        }
     }
 
     async fn open(dir: &TempDir) -> (Queue, mpsc::UnboundedReceiver<Started>) {
@@ -92,13 +87,13 @@ impl World {
     async fn step(&mut self) {
         let any = match self.jobs.len() as u64 {
             0 => None,
-            count => Some(self.dice.roll(count) as usize),
+            count => Some(self.dice.u64(..count) as usize),
         };
         let sequence = match self.sequences.len() as u64 {
             0 => None,
-            count => Some(self.dice.roll(count) as usize),
+            count => Some(self.dice.u64(..count) as usize),
         };
-        match (self.dice.roll(20), any) {
+        match (self.dice.u64(..20), any) {
             (0..=2, _) | (_, None) => self.submit().await,
             (3, _) => self.submit_sequence().await,
             (4, Some(job)) => self.cancel(job).await,
@@ -115,9 +110,9 @@ impl World {
     }
 
     fn any_job(&mut self) -> NewJob {
-        let interrupted = if self.dice.roll(3) == 0 { Interrupted::Fail } else { Interrupted::Retry };
+        let interrupted = if self.dice.u64(..3) == 0 { Interrupted::Fail } else { Interrupted::Retry };
         let retry = Retry { first: Duration::ZERO, ..Retry::times(1) };
-        job("a").priority(self.dice.roll(3) as i32 - 1).retry(retry).interrupted(interrupted)
+        job("a").priority(self.dice.u64(..3) as i32 - 1).retry(retry).interrupted(interrupted)
     }
 
     async fn submit(&mut self) {
@@ -127,8 +122,8 @@ impl World {
     }
 
     async fn submit_sequence(&mut self) {
-        let steps: Vec<_> = (0..=self.dice.roll(4)).map(|_| self.any_job()).collect();
-        let mode = SequenceMode::ALL[self.dice.roll(2) as usize];
+        let steps: Vec<_> = (0..=self.dice.u64(..4)).map(|_| self.any_job()).collect();
+        let mode = SequenceMode::ALL[self.dice.u64(..2) as usize];
         let id = self.queue.submit_sequence(NewSequence::new(steps.clone()).mode(mode)).await.unwrap();
         for (job, new) in self.queue.steps(id).await.unwrap().into_iter().zip(&steps) {
             let held = job.step != Some(0);
@@ -227,7 +222,7 @@ impl World {
     }
 
     async fn reorder(&mut self, index: usize) {
-        let priority = self.dice.roll(5) as i32 - 2;
+        let priority = self.dice.u64(..5) as i32 - 2;
         let job = &mut self.jobs[index];
         let pending = job.state == JobState::Pending;
         assert_eq!(self.queue.reorder(job.id, priority).await.unwrap(), pending);
@@ -377,16 +372,19 @@ fn busy() -> Result<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_is_what_its_model_says_whatever_is_done_with_it() {
-    let worlds = (0..24).map(|seed| {
-        tokio::spawn(async move {
+    // Those that are the same each time, and one that never was.
+    let seeds = (0..24).chain([fastrand::u64(..)]);
+    let worlds = seeds.map(|seed| {
+        let world = tokio::spawn(async move {
             let mut world = World::new(seed).await;
             for _ in 0..80 {
                 world.step().await;
             }
             world.timelines().await;
-        })
+        });
+        (seed, world)
     });
-    for (seed, world) in worlds.enumerate() {
+    for (seed, world) in worlds.collect::<Vec<_>>() {
         world.await.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     }
 }
