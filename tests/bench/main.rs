@@ -28,6 +28,10 @@ use criterion::Criterion;
 use table::Table;
 
 fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    if jobs::open_if_told(&runtime) {
+        return;
+    }
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1))
@@ -35,19 +39,20 @@ fn main() {
         .without_plots()
         .output_directory(&criterion_dir())
         .configure_from_args();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut table = Table::beside("bare wasmtime");
-    memory::run(&runtime, &mut table);
-    calls::run(&runtime, &mut criterion, &mut table);
-    load::run(&runtime, &mut criterion, &mut table);
-    streams::run(&runtime, &mut criterion, &mut table);
-    cancel::run(&runtime, &mut table);
-    manager::run(&runtime, &mut table);
-    let mut durable = Table::beside("SQLite, one commit each");
-    jobs::run(&runtime, &mut durable);
+    // The queue is what is worked on by itself most.
+    if !std::env::args().any(|argument| argument == "jobs") {
+        memory::run(&runtime, &mut table);
+        calls::run(&runtime, &mut criterion, &mut table);
+        load::run(&runtime, &mut criterion, &mut table);
+        streams::run(&runtime, &mut criterion, &mut table);
+        cancel::run(&runtime, &mut table);
+        manager::run(&runtime, &mut table);
+    }
+    let of_jobs = jobs::run(&runtime);
     criterion.final_summary();
     table.print();
-    durable.print();
+    of_jobs.iter().for_each(Table::print);
 }
 
 /// Beside the build that this program is of.

@@ -42,6 +42,9 @@ impl Table {
     }
 
     pub(crate) fn print(&self) {
+        if self.rows.is_empty() {
+            return;
+        }
         println!("\n| what | cjm | {} | ratio | aim |\n|---|---|---|---|---|", self.beside);
         for Row { what, unit, host, bare, ratio, aim } in &self.rows {
             let bare = bare.map_or("–".into(), |bare| format!("{} {unit}", digits(bare)));

@@ -1,6 +1,7 @@
 //! What is run with the components: the demo, the tests, the benchmarks.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -11,6 +12,9 @@ use crate::workspace::Workspace;
 
 /// Where tests and benchmarks look for components.
 const GUESTS_DIR: &str = "CJM_GUESTS_DIR";
+
+/// Where benchmarks look for the program that they are held against.
+const PEER: &str = "CJM_BENCH_PEER";
 
 /// Shows what cjm does.
 pub(crate) fn demo(workspace: &Workspace) -> Result<()> {
@@ -37,10 +41,25 @@ pub(crate) fn test(workspace: &Workspace, options: &[OsString]) -> Result<()> {
 /// Runs the benchmarks.
 pub(crate) fn bench(workspace: &Workspace, options: &[OsString]) -> Result<()> {
     let folder = guests::build(workspace)?;
+    let peer = peer(workspace)?;
     run(cargo(&workspace.root)
         .args(["bench", "--package", "cjm-bench"])
         .args(options)
-        .env(GUESTS_DIR, folder))
+        .env(GUESTS_DIR, folder)
+        .env(PEER, peer))
+}
+
+/// Builds what the queue is measured beside. It is no part of the workspace: its SQLite is another release of the same
+/// library, of which a program can have only one.
+fn peer(workspace: &Workspace) -> Result<PathBuf> {
+    let manifest = workspace.root.join("tests/bench/peer/Cargo.toml");
+    run(cargo(&workspace.root)
+        .args(["build", "--release", "--locked", "--manifest-path"])
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(&workspace.target_dir))?;
+    let program = format!("cjm-bench-peer{}", std::env::consts::EXE_SUFFIX);
+    Ok(workspace.target_dir.join("release").join(program))
 }
 
 /// Whether somebody wants the tests of certain packages only.

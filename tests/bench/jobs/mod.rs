@@ -1,4 +1,9 @@
-//! Durable jobs, beside what SQLite alone can commit here.
+//! Durable jobs, beside what SQLite alone can commit here, and beside another queue.
+
+mod cancel;
+mod latency;
+mod peer;
+mod pending;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,9 +17,10 @@ use tokio::runtime::Runtime;
 
 use crate::table::Table;
 
+pub(crate) use pending::open_if_told;
+
 const ROUNDS: usize = 5;
 const TURN: Duration = Duration::from_millis(800);
-const PENDING: usize = 100_000;
 
 /// Gives back what it is given.
 struct Echo;
@@ -25,30 +31,62 @@ impl Runs for Echo {
     }
 }
 
-pub(crate) fn run(runtime: &Runtime, table: &mut Table) {
-    for (submitters, aim) in [(1, ""), (64, "≥ 0.5")] {
-        let (mut jobs, mut commits, mut ratios, mut latencies) = (vec![], vec![], vec![], vec![]);
+/// The tables: beside SQLite alone, beside the peer, and beside a call that is not queued.
+pub(crate) fn run(runtime: &Runtime) -> [Table; 3] {
+    let mut durable = Table::beside("SQLite, one commit each");
+    let mut peer = Table::beside("apalis on SQLite");
+    let mut call = Table::beside("called at once");
+    for (submitters, of_ceiling) in [(1, ""), (64, "≥ 0.5")] {
+        let (mut jobs, mut latencies) = (Vec::new(), Vec::new());
+        let (mut commits, mut of_commits) = (Vec::new(), Vec::new());
+        let (mut peers, mut of_peers, mut medians, mut tails) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            // On the same disk, in turn, so that both meet the same noise.
+            // On the same disk, in turn, so that all meet the same noise.
             let dir = tempfile::tempdir().unwrap();
             let ceiling = commits_a_second(&dir.path().join("bare.db"));
             let rate = runtime.block_on(jobs_a_second(dir.path(), submitters, &mut latencies));
-            ratios.push(rate / ceiling);
+            if let Some(peer) = peer::run(dir.path(), submitters, TURN) {
+                peers.push(peer.jobs_a_second);
+                of_peers.push(rate / peer.jobs_a_second);
+                medians.push(peer.median);
+                tails.push(peer.p99);
+            }
+            of_commits.push(rate / ceiling);
             jobs.push(rate);
             commits.push(ceiling);
         }
         let what = format!("durable jobs, submitted, run and completed, {submitters} at once");
-        table.pair(&what, "/s", middle(jobs, 0.5), middle(commits, 0.5), middle(ratios, 0.5), aim);
-        let what = format!("submit, {submitters} at once");
-        table.figure(&format!("{what}, median"), "µs", middle(latencies.clone(), 0.5), "");
-        table.figure(&format!("{what}, p99"), "µs", middle(latencies, 0.99), "");
+        let (rate, ceiling) = (middle(&jobs, 0.5), middle(&commits, 0.5));
+        durable.pair(&what, "/s", rate, ceiling, middle(&of_commits, 0.5), of_ceiling);
+        let submit = format!("submit, {submitters} at once");
+        let (median, p99) = (middle(&latencies, 0.5), middle(&latencies, 0.99));
+        if peers.is_empty() {
+            durable.figure(&format!("{submit}, median"), "µs", median, "");
+            durable.figure(&format!("{submit}, p99"), "µs", p99, "");
+            continue;
+        }
+        peer.pair(&what, "/s", rate, middle(&peers, 0.5), middle(&of_peers, 0.5), "≥ 10");
+        for (which, own, others) in [("median", median, medians), ("p99", p99, tails)] {
+            let others = middle(&others, 0.5);
+            peer.pair(&format!("{submit}, {which}"), "µs", own, others, own / others, "");
+        }
     }
-    runtime.block_on(many_pending(table));
+    latency::run(runtime, &mut call);
+    pending::run(runtime, &mut durable);
+    cancel::run(runtime, &mut durable);
+    [durable, peer, call]
 }
 
-fn middle(mut samples: Vec<f64>, part: f64) -> f64 {
+/// The sample below which this part of them is.
+fn middle(samples: &[f64], part: f64) -> f64 {
+    let mut samples = samples.to_vec();
     samples.sort_by(f64::total_cmp);
     samples[((samples.len() - 1) as f64 * part) as usize]
+}
+
+fn micros(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e6
 }
 
 /// One row, one transaction, one wait for the disk.
@@ -79,7 +117,7 @@ async fn jobs_a_second(dir: &Path, submitters: usize, latencies: &mut Vec<f64>) 
                 let asked = Instant::now();
                 let job = NewJob::new("echo", "echo", Value::Json("{\"text\":\"hello\"}".into()));
                 let id = queue.submit(job).await.unwrap();
-                latencies.push(asked.elapsed().as_secs_f64() * 1e6);
+                latencies.push(micros(asked));
                 queue.wait(id, None).await.unwrap();
             }
             latencies
@@ -97,25 +135,4 @@ async fn jobs_a_second(dir: &Path, submitters: usize, latencies: &mut Vec<f64>) 
     let rate = count as f64 / began.elapsed().as_secs_f64();
     queue.close(Duration::ZERO).await;
     rate
-}
-
-/// A queue with very many jobs that wait.
-async fn many_pending(table: &mut Table) {
-    let dir = tempfile::tempdir().unwrap();
-    let queue = Queue::builder(dir.path()).paused().open(Echo).await.unwrap();
-    let submit = |_| {
-        let queue = queue.clone();
-        tokio::spawn(async move {
-            for _ in 0..PENDING / 200 {
-                queue.submit(NewJob::new("echo", "echo", Value::Json("1".into()))).await.unwrap();
-            }
-        })
-    };
-    join_all((0..200).map(submit)).await;
-    queue.close(Duration::ZERO).await;
-    drop(queue);
-    let began = Instant::now();
-    let queue = Queue::builder(dir.path()).paused().open(Echo).await.unwrap();
-    table.figure("opening a queue of 100,000 pending jobs", "ms", began.elapsed().as_secs_f64() * 1e3, "");
-    queue.close(Duration::ZERO).await;
 }
