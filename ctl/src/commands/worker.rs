@@ -3,6 +3,7 @@
 mod supervisor;
 mod told;
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use cjm_host::{JobState, Manager, Queue, Watcher};
@@ -118,18 +119,25 @@ async fn begin(
 
 /// Lets what runs end, or stops it. Whoever asks is answered meanwhile.
 async fn drain(queue: &Queue, time: Duration, interrupts: &mut Interrupts, console: &Console) -> Result<()> {
-    let what = match count(queue, JobState::Running).await? {
-        1 => "one job has".to_owned(),
-        running => format!("{running} jobs have"),
-    };
-    console.note(format!(
-        "no more jobs begin; {what} {} to end, and Ctrl-C again stops what runs",
-        humantime::format_duration(time)
-    ));
+    let running = count(queue, JobState::Running).await?;
+    let mut closing = pin!(queue.close(time));
+    tokio::select! {
+        biased;
+        () = &mut closing => return Ok(()),
+        // From here on, none is accepted.
+        () = std::future::ready(()) => {}
+    }
+    if running > 0 {
+        console.note(format!(
+            "no more jobs begin; {} {} to end, and Ctrl-C again stops what runs",
+            if running == 1 { "one job has".to_owned() } else { format!("{running} jobs have") },
+            humantime::format_duration(time)
+        ));
+    }
     tokio::select! {
         biased;
         _ = interrupts.next() => {}
-        () = queue.close(time) => return Ok(()),
+        () = closing => return Ok(()),
     }
     console.note("stopping what runs; Ctrl-C again waits for nothing");
     tokio::select! {
