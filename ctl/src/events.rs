@@ -45,6 +45,8 @@ pub(crate) fn in_words(instance: &str, kind: &EventKind, plugin: &str, console: 
             format!("{} {id} by {}", styled(GOOD, "replaced"), styled(DIM, digest.short()))
         }
         EventKind::Unloaded => format!("{} {id}", styled(WARNING, "unloaded")),
+        EventKind::Enabled => format!("{} {id}", styled(GOOD, "enabled")),
+        EventKind::Disabled => format!("{} {id}", styled(WARNING, "disabled")),
         EventKind::PluginProblem { path, error } => {
             let what = if instance.is_empty() { shown(path) } else { id };
             format!("{} {what}: {}", styled(BAD, "not usable"), one_line(&error.to_string()))

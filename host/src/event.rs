@@ -87,6 +87,10 @@ pub enum EventKind {
     },
     /// The plugin was unloaded: the id is free.
     Unloaded,
+    /// Somebody switched the instance on: it takes calls again, or will once it is loaded.
+    Enabled,
+    /// Somebody switched the instance off: it takes no calls.
+    Disabled,
     /// Another component took the plugin's place, under the same id. Calls that run end on the one before it.
     Replaced {
         /// The digest of the new one.

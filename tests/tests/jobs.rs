@@ -114,17 +114,21 @@ async fn whether_an_interrupted_job_runs_again_is_for_its_plugin_to_say_and_then
 async fn what_happens_to_instances_outside_of_jobs_is_told_among_the_events() {
     let (_project, manager, queue) = opened(&["calculator"]).await;
     manager.load("calculator").await.unwrap();
+    manager.disable("calculator").await.unwrap();
+    manager.enable("calculator").await.unwrap();
     manager.unload("calculator").await.unwrap();
     let mut events = queue.subscribe(EventFilter::default().instance("calculator"), Since::Sequence(1));
     let mut told = Vec::new();
-    while told.len() < 2 {
+    while told.len() < 4 {
         if let Notice::Event(event) = events.next().await.unwrap().unwrap() {
             assert_eq!(event.job, None);
             told.push(event.kind);
         }
     }
     assert!(matches!(told[0], JobEvent::Told(EventKind::Loaded { .. })), "{told:?}");
-    assert!(matches!(told[1], JobEvent::Told(EventKind::Unloaded)), "{told:?}");
+    assert!(matches!(told[1], JobEvent::Told(EventKind::Disabled)), "{told:?}");
+    assert!(matches!(told[2], JobEvent::Told(EventKind::Enabled)), "{told:?}");
+    assert!(matches!(told[3], JobEvent::Told(EventKind::Unloaded)), "{told:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -174,7 +178,7 @@ async fn an_instance_that_is_switched_off_keeps_its_jobs_waiting() {
     let error = queue.wait(id, Some(Duration::from_millis(400))).await.unwrap_err();
     assert_eq!(error.category(), Category::TimedOut);
     assert!(matches!(queue.get(id).await.unwrap().blocked, Some(Block::Instance { .. })));
+    // The queue hears of that by itself.
     manager.enable("calculator").await.unwrap();
-    queue.wake();
     assert_eq!(ended(&queue, id).await.state, JobState::Completed);
 }

@@ -11,6 +11,7 @@ use super::instance::Instance;
 use super::slot::Slot;
 use crate::catalog::check_name;
 use crate::error::{Error, Result};
+use crate::event::EventKind;
 use crate::host::Plugin;
 
 /// Plugins that are loaded at the same time: initialization may wait for the disk or for code of the plugin's own.
@@ -167,7 +168,9 @@ impl Manager {
         let written = self.blocking("remember it", move || {
             database.configurations().set_enabled(&to_write, &plugin, enabled)
         });
-        let switched = match written.await {
+        let written = written.await;
+        let remembered = written.is_ok();
+        let switched = match written {
             Ok(()) => match slot.loaded() {
                 Some(version) if enabled => version.plugin.enable().await,
                 Some(version) => version.plugin.disable().await,
@@ -177,6 +180,9 @@ impl Manager {
         };
         drop(changing);
         self.settled(&slot);
+        if remembered {
+            self.host().tell(id, if enabled { EventKind::Enabled } else { EventKind::Disabled });
+        }
         switched
     }
 
