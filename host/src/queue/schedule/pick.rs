@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use super::gate::GateKey;
 use super::resources::Eviction;
-use super::stock::Account;
 use super::{Due, Place, Rank, Schedule};
 use crate::error::{Error, ResourceKind};
 use crate::queue::demand::{Demand, Footprint};
@@ -131,7 +130,7 @@ impl Schedule {
             gate.ready.first_key_value().map(|(rank, id)| (*rank, (key.clone(), *id)))
         };
         let mut firsts: BTreeMap<Rank, (GateKey, JobId)> = self.gates.iter().filter_map(first).collect();
-        let mut climb = Climb { now, held: Held::default(), account: None, picked };
+        let mut climb = Climb { now, held: Held::default(), picked };
         while let Some((_, (key, id))) = firsts.pop_first() {
             let Some(asked) = rooms.get(&key.instance) else {
                 climb.picked.again_in(Duration::ZERO);
@@ -240,8 +239,6 @@ impl Schedule {
 pub(super) struct Climb<'a> {
     pub(super) now: Now,
     pub(super) held: Held,
-    /// What is free, counted when it is first needed.
-    pub(super) account: Option<Account>,
     pub(super) picked: &'a mut Picked,
 }
 

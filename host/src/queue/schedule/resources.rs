@@ -47,10 +47,8 @@ impl Schedule {
         if climb.held.keeps(footprint.job) {
             return Step::Wait { reason: Block::Older, may_hold: false };
         }
-        let account = climb.account.get_or_insert_with(|| self.stock.account());
-        match self.stock.weigh(account, &key.instance, needs) {
+        match self.stock.weigh(&key.instance, needs) {
             Ok(gpu) => {
-                account.take(needs, gpu);
                 self.stock.take(id, &key.instance, footprint, gpu);
                 Step::Go
             }

@@ -1,4 +1,4 @@
-//! What is free, counted once for all jobs that are looked at together.
+//! What is free, counted when it was looked, and kept right from one job to the next.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,8 @@ use crate::queue::event::Block;
 use crate::queue::machine::Space;
 
 /// What all take up, and what there is for them.
-#[derive(Debug, Default)]
-pub(in crate::queue::schedule) struct Account {
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Account {
     /// None where nothing bounds it.
     memory: Option<Pool>,
     /// Of each GPU that is known.
@@ -21,7 +21,7 @@ pub(in crate::queue::schedule) struct Account {
 }
 
 /// A resource that all share.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Pool {
     /// What there would be for jobs and instances if none had any of it.
     capacity: u64,
@@ -76,7 +76,7 @@ impl Lack {
 
 impl Stock {
     /// Counts what is free.
-    pub(in crate::queue::schedule) fn account(&self) -> Account {
+    pub(super) fn count(&self) -> Account {
         let Some(seen) = &self.seen else { return Account::default() };
         let gpus = &seen.figures.gpus;
         let mut held_by_gpu = vec![0_u64; gpus.len()];
@@ -86,7 +86,7 @@ impl Stock {
         let with_held = seen.held.iter().map(|(instance, (held, _))| (instance, *held));
         let new = self.taken.keys().filter(|instance| !seen.held.contains_key(*instance));
         for (instance, holds) in with_held.chain(new.map(|instance| (instance, Demand::NONE))) {
-            let has = self.taken(instance).most(holds);
+            let has = self.has(instance);
             held = held.plus(holds);
             taken = taken.plus(has);
             let gpu = self.gpus.get(instance).copied().unwrap_or(fullest);
@@ -124,6 +124,11 @@ impl Stock {
         after(taken, footprint).most(held).less(taken.most(held))
     }
 
+    /// What an instance takes up: what it held when it was last looked, or what its jobs have reserved if that is more.
+    pub(super) fn has(&self, instance: &Arc<str>) -> Demand {
+        self.taken(instance).most(self.held(instance))
+    }
+
     /// What an instance held when it was last looked.
     fn held(&self, instance: &Arc<str>) -> Demand {
         self.seen.as_ref().and_then(|seen| seen.held.get(instance)).map_or(Demand::NONE, |(held, _)| *held)
@@ -136,12 +141,16 @@ impl Stock {
 
     /// Whether there is as much as is needed: then on which GPU, where it needs one.
     pub(in crate::queue::schedule) fn weigh(
-        &self,
-        account: &Account,
+        &mut self,
         instance: &Arc<str>,
         needs: Demand,
     ) -> Result<Option<usize>, Lack> {
-        let own = self.taken(instance).most(self.held(instance));
+        let own = self.has(instance);
+        let account = match self.account.take() {
+            Some(account) => account,
+            None => self.count(),
+        };
+        let account = self.account.insert(account);
         let enough = |pool: &Pool, kind: ResourceKind| {
             let needed = needs.of(&kind);
             if needed <= pool.free() {
@@ -173,18 +182,13 @@ impl Stock {
 }
 
 impl Account {
-    /// Counts in what a job takes that goes.
-    pub(in crate::queue::schedule) fn take(&mut self, needs: Demand, gpu: Option<usize>) {
-        let add = |pool: &mut Pool, bytes: u64| pool.taken = pool.taken.saturating_add(bytes);
+    /// Counts in what an instance takes up instead of what it took up before. False where that has to be counted anew.
+    pub(super) fn change(&mut self, before: Demand, after: Demand) -> bool {
         if let Some(pool) = &mut self.memory {
-            add(pool, needs.memory_bytes);
+            pool.taken = pool.taken.saturating_add(after.memory_bytes).saturating_sub(before.memory_bytes);
         }
-        if let Some(pool) = &mut self.gpu_budget {
-            add(pool, needs.gpu_memory_bytes);
-        }
-        if let Some(pool) = gpu.and_then(|gpu| self.gpus.get_mut(gpu)) {
-            add(pool, needs.gpu_memory_bytes);
-        }
+        // Where it is may have changed, too.
+        before.gpu_memory_bytes == after.gpu_memory_bytes
     }
 }
 

@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub(super) use account::{Account, Lack};
+use account::Account;
+pub(super) use account::Lack;
 
 use crate::error::{Error, ResourceKind};
 use crate::policy::{Admission, QueueOptions};
@@ -62,6 +63,8 @@ struct Taken {
 pub(in crate::queue) struct Stock {
     pub(super) terms: Terms,
     seen: Option<Seen>,
+    /// What is free by all that follows; none where it has to be counted anew.
+    account: Option<Account>,
     /// Somebody is looking.
     looking: bool,
     taken: HashMap<Arc<str>, Taken>,
@@ -106,6 +109,7 @@ impl Stock {
         Self {
             terms,
             seen: None,
+            account: None,
             looking: false,
             taken: HashMap::new(),
             jobs: HashMap::new(),
@@ -152,6 +156,7 @@ impl Stock {
             |instance: &Arc<str>| held.get(instance).is_some_and(|(held, _)| held.gpu_memory_bytes > 0);
         self.gpus.retain(|instance, _| self.taken.contains_key(instance) || holds(instance));
         self.spared.retain(|_, until| *until > at);
+        self.account = None;
         self.seen = Some(Seen { at, figures: survey.figures, held, stale: false });
     }
 
@@ -164,14 +169,17 @@ impl Stock {
         if let Some(gpu) = gpu {
             self.gpus.entry(instance.clone()).or_insert(gpu);
         }
+        let before = self.has(instance);
         let taken = self.taken.entry(instance.clone()).or_default();
         taken.demand = after(taken.demand, &footprint);
         taken.jobs += 1;
+        self.changed(instance, before);
     }
 
     /// A job has ended, or does not run after all.
     pub(super) fn give_back(&mut self, id: JobId, instance: &Arc<str>) {
         let Some(footprint) = self.jobs.remove(&id) else { return };
+        let before = self.has(instance);
         let Some(taken) = self.taken.get_mut(instance) else { return };
         taken.jobs = taken.jobs.saturating_sub(1);
         // What a shared instance took it keeps; how much that is will be seen.
@@ -184,7 +192,22 @@ impl Stock {
             if let Some(seen) = &mut self.seen {
                 seen.freed(instance, footprint.job, gpu);
             }
+            self.changed(instance, before);
         }
+    }
+
+    /// Keeps the account right when an instance has other than before.
+    fn changed(&mut self, instance: &Arc<str>, before: Demand) {
+        let after = self.has(instance);
+        if !self.account.as_mut().is_some_and(|account| account.change(before, after)) {
+            self.account = None;
+        }
+    }
+
+    /// Whether the account is what it would be if it were counted anew.
+    #[cfg(test)]
+    pub(super) fn is_right(&self) -> bool {
+        self.account.as_ref().is_none_or(|account| *account == self.count())
     }
 
     /// Whether nothing is reserved, and nobody gives anything back.

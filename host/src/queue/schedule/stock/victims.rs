@@ -85,6 +85,7 @@ impl Stock {
     /// An instance gave back so much; it takes jobs again.
     pub(in crate::queue) fn evicted(&mut self, now: Instant, instance: &Arc<str>, freed: Demand) {
         self.evicting.remove(instance);
+        self.account = None;
         if freed.is_none() {
             self.spared.insert(instance.clone(), now + SPARED_FOR);
         } else if self.taken.get(instance).is_some_and(|taken| taken.jobs == 0) {

@@ -119,6 +119,7 @@ impl World {
         }
         let had: u64 = self.instances.iter().map(|(instance, _)| self.has(instance)).sum();
         assert!(had <= CAPACITY, "{had} of {CAPACITY} are taken up");
+        assert!(self.bench.schedule.stock.is_right());
         for (waits, since) in self.waiting.values() {
             assert!(step - since <= PATIENCE, "a job of {waits} starves");
         }
