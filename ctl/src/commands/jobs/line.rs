@@ -1,8 +1,6 @@
 //! Events as lines.
 
-use std::time::SystemTime;
-
-use cjm_host::{Cause, Error, EventKind, JobEvent, JobState, QueueEvent};
+use cjm_host::{Cause, Error, EventKind, Job, JobEvent, JobState, QueueEvent};
 
 use super::words;
 use crate::events;
@@ -12,7 +10,8 @@ use crate::time;
 
 /// An event among those of many jobs: nothing where nobody wants to know it.
 pub(in crate::commands) fn among_others(event: &QueueEvent, console: &Console) -> Option<String> {
-    let what = what(event, console)?;
+    // Of the plugin only its instance is known, which mostly has its name.
+    let what = what(event, &event.instance, console)?;
     let number = styled(DIM, format!("{:>6}", event.sequence));
     let at = styled(DIM, time::of_day(event.at));
     let mut line = format!("{number} {at} ");
@@ -27,17 +26,13 @@ pub(in crate::commands) fn among_others(event: &QueueEvent, console: &Console) -
 }
 
 /// An event among those of its own job, with the time since that was submitted.
-pub(in crate::commands) fn of_job(
-    event: &QueueEvent,
-    since: SystemTime,
-    console: &Console,
-) -> Option<String> {
-    let what = what(event, console)?;
-    let passed = time::span(time::between(since, event.at));
+pub(in crate::commands) fn of_job(event: &QueueEvent, job: &Job, console: &Console) -> Option<String> {
+    let what = what(event, job.plugin.as_deref().unwrap_or(&job.instance), console)?;
+    let passed = time::span(time::between(job.submitted_at, event.at));
     Some(format!("  {} {what}\n", styled(DIM, format!("{:>8}", format!("+{passed}")))))
 }
 
-fn what(event: &QueueEvent, console: &Console) -> Option<String> {
+fn what(event: &QueueEvent, plugin: &str, console: &Console) -> Option<String> {
     Some(match &event.kind {
         JobEvent::State { state, cause, error, due_at } => {
             let due = due_at.map(|due| time::relative(due, event.at));
@@ -60,7 +55,7 @@ fn what(event: &QueueEvent, console: &Console) -> Option<String> {
         JobEvent::Reloaded => {
             format!("{}: its instance is made anew, since it ran out of memory", styled(WARNING, "reloaded"))
         }
-        JobEvent::Told(kind) => told(kind, event, console)?,
+        JobEvent::Told(kind) => told(kind, &event.instance, plugin, console)?,
         // What this version has no words for is told as programs see it.
         other => one_line(&serde_json::to_string(other).ok()?),
     })
@@ -105,7 +100,7 @@ fn changed(
 }
 
 /// What an attempt told.
-fn told(kind: &EventKind, event: &QueueEvent, console: &Console) -> Option<String> {
+fn told(kind: &EventKind, instance: &str, plugin: &str, console: &Console) -> Option<String> {
     match kind {
         EventKind::Progress(progress) => (console.verbosity() > 0).then(|| words::progress(progress)),
         EventKind::Resources(used) => {
@@ -117,7 +112,67 @@ fn told(kind: &EventKind, event: &QueueEvent, console: &Console) -> Option<Strin
             Some(format!("{} {}", styled(WARNING, "cancel:"), words::phase(*phase)))
         }
         EventKind::Log(record) => events::is_wanted(record, console).then(|| events::log_line(record)),
-        refusal @ EventKind::GrantRefused { .. } => events::refusal_line(refusal, Some(&event.instance)),
-        other => events::in_words(&event.instance, other, &event.instance, console),
+        refusal @ EventKind::GrantRefused { .. } => events::refusal_line(refusal, Some(plugin)),
+        other => events::in_words(instance, other, plugin, console),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::cli::OutputArgs;
+
+    fn line(verbose: u8, more: Value) -> Option<String> {
+        let mut event = json!({
+            "sequence": 7, "at": "2030-01-01T12:00:00.250Z", "job": "0199c0de-1234-7abc-8def-0123456789ab",
+            "instance": "calculator", "attempt": 1,
+        });
+        let (Value::Object(event_map), Value::Object(more)) = (&mut event, more) else {
+            panic!("no objects")
+        };
+        event_map.extend(more);
+        let event: QueueEvent = serde_json::from_value(event).unwrap();
+        let console = Console::new(OutputArgs { json: false, verbose, quiet: false });
+        let line = among_others(&event, &console)?;
+        Some(anstream::adapter::strip_str(&line).to_string())
+    }
+
+    #[test]
+    fn an_event_names_its_number_its_time_and_its_job() {
+        let line = line(0, json!({"event": "state", "state": "pending", "cause": "submitted"})).unwrap();
+        assert_eq!(line, "     7 12:00:00.250 456789ab calculator submitted\n");
+    }
+
+    #[test]
+    fn what_happened_is_said_in_words() {
+        let error = json!({"category": "transient", "message": "busy\nat all", "retriable": true});
+        let due = "2030-01-01T12:00:02.250Z";
+        for (event, says) in [
+            (
+                json!({"event": "state", "state": "pending", "cause": "retry", "error": error, "due_at": due}),
+                "attempt 1 failed: busy; attempt 2, in 2s",
+            ),
+            (json!({"event": "state", "state": "failed", "cause": "ended", "error": error}), "failed: busy"),
+            (json!({"event": "state", "state": "failed", "cause": "deadline"}), "its deadline passed"),
+            (
+                json!({"event": "blocked", "reason": {"rung": "concurrency", "limit": 2}}),
+                "runs 2 jobs at a time",
+            ),
+            (json!({"event": "advanced", "step": 1, "steps": 3}), "step 2 of 3"),
+            (json!({"event": "usage", "unit": "tokens", "amount": 1.5}), "used 1.5 tokens"),
+            (json!({"event": "cancel", "phase": "forced"}), "cancel: forced"),
+        ] {
+            let line = line(0, event).unwrap();
+            assert!(line.contains(says), "{line}");
+        }
+    }
+
+    #[test]
+    fn progress_is_told_to_who_wants_to_know_more() {
+        let progress = json!({"event": "progress", "fraction": 0.5, "message": "half"});
+        assert_eq!(line(0, progress.clone()), None);
+        assert!(line(1, progress).unwrap().ends_with(" 50% half\n"));
     }
 }

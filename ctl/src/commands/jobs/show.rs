@@ -44,7 +44,7 @@ pub(crate) fn job(args: &JobArgs, project: &Project, console: &Console) -> Resul
     }
     section(&mut page, "Timeline");
     let hidden = timeline.iter().filter(|event| {
-        let line = line::of_job(event, job.submitted_at, console);
+        let line = line::of_job(event, &job, console);
         page.push_str(line.as_deref().unwrap_or_default());
         line.is_none()
     });
@@ -89,6 +89,9 @@ fn head(job: &Job, now: SystemTime) -> String {
     );
     fact(&mut page, "id", &job.id.to_string());
     let at = |at: SystemTime| format!("{} {}", time::exact(at), styled(DIM, time::relative(at, now)));
+    if let Some(plugin) = job.plugin.as_ref().filter(|plugin| **plugin != job.instance) {
+        fact(&mut page, "plugin", &one_line(plugin));
+    }
     if let (Some(sequence), Some(step)) = (job.sequence_id, job.step) {
         let name = job.step_name.as_ref().map(|name| format!(" `{}`", one_line(name))).unwrap_or_default();
         fact(&mut page, "sequence", &format!("step {}{name} of {sequence}", u64::from(step) + 1));

@@ -80,7 +80,7 @@ impl Wait<'_> {
             progress.report(crate::progress::Report::new(so_far.fraction, &*so_far.message));
         }
         let mut watch = Watch::new(progress);
-        watch.is_about(Some(&job.instance), None);
+        watch.is_about(Some(job.plugin.as_deref().unwrap_or(&job.instance)), None);
         let ended = self.follow(events, &mut watch, interrupts).await;
         watch.finish();
         ended

@@ -190,4 +190,53 @@ mod tests {
         assert_eq!(block(&Block::Concurrency { limit: 7 }), "the queue runs 7 jobs at a time");
         assert_eq!(block(&Block::Instance { message: "a\nb".into() }), "a b");
     }
+
+    fn job(more: serde_json::Value) -> Job {
+        let mut job = serde_json::json!({
+            "id": "0199c0de-1234-7abc-8def-0123456789ab", "number": 1, "instance": "i", "action": "a",
+            "status": "pending", "priority": 0, "attempt": 0, "interruptions": 0,
+            "retry": {"times": 2, "first-ms": 1000, "longest-ms": 1000}, "interrupted": "retry",
+            "cancel-requested": false, "submitted-at": "2030-01-01T00:00:00Z",
+        });
+        if let (Some(job), serde_json::Value::Object(more)) = (job.as_object_mut(), more) {
+            job.extend(more);
+        }
+        serde_json::from_value(job).unwrap()
+    }
+
+    #[test]
+    fn what_is_best_known_of_a_job_is_a_line() {
+        let now = humantime::parse_rfc3339("2030-01-01T00:01:00Z").unwrap();
+        let error = serde_json::json!({
+            "category": "transient", "message": "busy\nbacktrace", "retriable": true, "instance": "i", "attempt": 1,
+            "at": "2030-01-01T00:00:00Z",
+        });
+        for (more, says) in [
+            (serde_json::json!({}), ""),
+            (serde_json::json!({"due-at": "2030-01-01T00:02:00Z"}), "in 1m"),
+            (serde_json::json!({"blocked": {"rung": "older"}}), "an older job waits for the same"),
+            (
+                serde_json::json!({"attempt": 1, "error": error, "due-at": "2030-01-01T00:01:05Z"}),
+                "attempt 2 in 5s: busy",
+            ),
+            (serde_json::json!({"attempt": 1, "error": error}), "attempt 2: busy"),
+            (serde_json::json!({"status": "failed", "error": error}), "busy"),
+            (serde_json::json!({"status": "running", "cancel-requested": true}), "cancelling"),
+        ] {
+            assert_eq!(detail(&job(more.clone()), now).1, says, "{more}");
+        }
+    }
+
+    #[test]
+    fn a_job_takes_the_time_of_its_last_attempt() {
+        let now = humantime::parse_rfc3339("2030-01-01T00:01:00Z").unwrap();
+        let started = "2030-01-01T00:00:30Z";
+        let of = |more| took(&job(more), now).map(|took| took.as_secs());
+        assert_eq!(of(serde_json::json!({"started-at": started})), None);
+        assert_eq!(of(serde_json::json!({"status": "running", "started-at": started})), Some(30));
+        let ended = serde_json::json!({
+            "status": "completed", "started-at": started, "finished-at": "2030-01-01T00:00:40Z",
+        });
+        assert_eq!(of(ended), Some(10));
+    }
 }
