@@ -141,7 +141,8 @@ impl Shot {
         fs::write(dir.path().join("cjm.db-wal"), &left.log).unwrap();
         if dice.bool() {
             // Nobody syncs the index of the log: it is made anew.
-            let garbage: Vec<u8> = (0..32 << 10).map(|_| dice.u8(..)).collect();
+            let mut garbage = vec![0; 32 << 10];
+            dice.fill(&mut garbage);
             fs::write(dir.path().join("cjm.db-shm"), garbage).unwrap();
         }
         fs::create_dir(dir.path().join("blobs")).unwrap();
@@ -166,13 +167,12 @@ impl Shot {
         self.named = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     }
 
-    fn cut(&self, older: &[u8], dice: &mut fastrand::Rng) -> Left {
-        let log = Log::read(&self.log).unwrap();
+    fn cut(&self, log: &Log<'_>, older: &[u8], dice: &mut fastrand::Rng) -> Left {
         let commits = dice.usize(self.commits..=log.commits());
         match dice.u8(..8) {
-            0 => while_beginning_anew(dice, &log, &self.database),
-            1 | 2 => while_copying(dice, &log, commits, &self.database),
-            _ => while_writing(dice, &log, older, commits, &self.database),
+            0 => while_beginning_anew(dice, log, &self.database),
+            1 | 2 => while_copying(dice, log, commits, &self.database),
+            _ => while_writing(dice, log, older, commits, &self.database),
         }
     }
 }
@@ -313,8 +313,9 @@ async fn nothing_that_was_acknowledged_is_lost_with_the_power() {
         }
         latest.clone_from(&taken.log);
         let known = Arc::new(known(&ledger.told.lock().unwrap()[..taken.told]));
+        let log = Log::read(&taken.log).unwrap();
         let cuts = (0..CUTS).map(|_| {
-            let left = taken.cut(&older, &mut dice);
+            let left = taken.cut(&log, &older, &mut dice);
             let (dir, known, goes_on) = (taken.develop(&left, &mut dice), known.clone(), dice.u8(..8) == 0);
             let account = async move { account(dir.path(), &known, goes_on).await };
             (left.what, tokio::spawn(account))
