@@ -185,6 +185,21 @@ async fn one_that_was_killed_leaves_nothing_in_the_way() {
     assert_eq!(worker.ended().0, Some(0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn one_in_whose_time_nothing_happens_ends_as_well() {
+    let project = Project::installed(&["calculator"]);
+    let worker = Worker::start(&project, &[]);
+    let client = connect(&project).await;
+    let id = client.submit(NewJob::new("calculator", "add", json!({ "a": 1, "b": 2 }))).await.unwrap();
+    client.wait(id, None).await.unwrap();
+    worker.signal("-TERM");
+    assert_eq!(worker.ended().0, Some(0));
+
+    let worker = Worker::start(&project, &[]);
+    worker.signal("-TERM");
+    assert_eq!(worker.ended(), (Some(0), Vec::new()));
+}
+
 /// Runs nothing.
 struct Nobody;
 

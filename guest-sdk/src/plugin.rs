@@ -177,7 +177,8 @@ pub trait Lifecycle: Plugin {
     /// }
     /// ```
     ///
-    /// Called any number of times. A resource that is not there, or not known, is no error.
+    /// Called any number of times, also before the host takes the memory of an idle instance back. A resource that is not
+    /// there, or not known, is no error.
     ///
     /// # Errors
     ///

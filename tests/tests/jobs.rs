@@ -182,3 +182,21 @@ async fn an_instance_that_is_switched_off_keeps_its_jobs_waiting() {
     manager.enable("calculator").await.unwrap();
     assert_eq!(ended(&queue, id).await.state, JobState::Completed);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_of_an_instance_that_is_switched_off_wait_through_a_restart_until_any_process_switches_it_on() {
+    let (project, manager, queue) = opened(&["calculator"]).await;
+    manager.disable("calculator").await.unwrap();
+    let id = queue.submit(NewJob::new("calculator", "add", json!({ "a": 1, "b": 2 }))).await.unwrap();
+    queue.close(Duration::from_secs(5)).await;
+    drop((queue, manager));
+
+    let manager = project.manager().await;
+    let queue = Queue::open(manager.clone()).await.unwrap();
+    let error = queue.wait(id, Some(Duration::from_millis(100))).await.unwrap_err();
+    assert_eq!(error.category(), Category::TimedOut);
+    assert!(matches!(queue.get(id).await.unwrap().blocked, Some(Block::Instance { .. })));
+    let _watcher = manager.watch().unwrap();
+    project.manager().await.enable("calculator").await.unwrap();
+    assert_eq!(ended(&queue, id).await.state, JobState::Completed);
+}

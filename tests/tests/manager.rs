@@ -7,7 +7,7 @@
     reason = "a test that cannot be set up fails"
 )]
 
-use cjm_host::{Capability, Category, Query, Strictness};
+use cjm_host::{Capability, Category, EventKind, Query, Strictness};
 use cjm_tests::{Project, drop_numbered, guest, numbered};
 use serde_json::json;
 
@@ -125,6 +125,28 @@ async fn what_is_switched_off_stays_so_at_the_next_start() {
     manager.enable("numbered-000001").await.unwrap();
     instance.execute("name", json!(null)).await.unwrap();
     assert!(manager.config("numbered-000001").await.unwrap().enabled);
+}
+
+#[tokio::test]
+async fn what_another_process_switches_is_followed() {
+    let project = Project::default();
+    drop_numbered(&project.plugins(), 1, 0);
+    let manager = project.manager().await;
+    let instance = manager.load("numbered-000001").await.unwrap();
+    let _watcher = manager.watch().unwrap();
+    let other = project.manager().await;
+    for enabled in [false, true] {
+        let mut events = manager.host().events();
+        match enabled {
+            true => other.enable("numbered-000001").await.unwrap(),
+            false => other.disable("numbered-000001").await.unwrap(),
+        }
+        let told = if enabled { EventKind::Enabled } else { EventKind::Disabled };
+        while events.next().await.unwrap().kind != told {}
+        while instance.plugin().unwrap().is_enabled() != enabled {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    }
 }
 
 #[tokio::test]

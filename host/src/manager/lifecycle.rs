@@ -11,7 +11,6 @@ use super::instance::Instance;
 use super::slot::Slot;
 use crate::catalog::check_name;
 use crate::error::{Error, Result};
-use crate::event::EventKind;
 use crate::host::Plugin;
 
 /// Plugins that are loaded at the same time: initialization may wait for the disk or for code of the plugin's own.
@@ -160,32 +159,6 @@ impl Manager {
         self.switch(id, false).await
     }
 
-    async fn switch(&self, id: &str, enabled: bool) -> Result<()> {
-        let name = self.plugin_of(id).await?;
-        let slot = self.slot(&name, id)?;
-        let changing = slot.changing.lock().await;
-        let (database, to_write, plugin) = (self.database().clone(), id.to_owned(), name.clone());
-        let written = self.blocking("remember it", move || {
-            database.configurations().set_enabled(&to_write, &plugin, enabled)
-        });
-        let written = written.await;
-        let remembered = written.is_ok();
-        let switched = match written {
-            Ok(()) => match slot.loaded() {
-                Some(version) if enabled => version.plugin.enable().await,
-                Some(version) => version.plugin.disable().await,
-                None => Ok(()),
-            },
-            Err(error) => Err(error),
-        };
-        drop(changing);
-        self.settled(&slot);
-        if remembered {
-            self.host().tell(id, if enabled { EventKind::Enabled } else { EventKind::Disabled });
-        }
-        switched
-    }
-
     /// Gives back the memory of an instance on which nothing runs, which stays loaded: see [`Plugin::evict`]. How much
     /// that was, in bytes.
     ///
@@ -254,7 +227,7 @@ impl Manager {
     }
 
     /// The place of an instance, which is made where there is none.
-    fn slot(&self, name: &str, id: &str) -> Result<Arc<Slot>> {
+    pub(super) fn slot(&self, name: &str, id: &str) -> Result<Arc<Slot>> {
         let mut slots = self.slots();
         match slots.get(id) {
             Some(slot) if &*slot.name == name => Ok(slot.clone()),
@@ -280,7 +253,7 @@ impl Manager {
     }
 
     /// Forgets a slot in which nothing is loaded, unless somebody else is about to load into it.
-    fn settled(&self, slot: &Arc<Slot>) {
+    pub(super) fn settled(&self, slot: &Arc<Slot>) {
         let mut slots = self.slots();
         // One is the map's, one is the caller's.
         if slot.loaded().is_none() && Arc::strong_count(slot) <= 2 {

@@ -11,10 +11,11 @@ mod instance;
 mod lifecycle;
 mod record;
 mod slot;
+mod switches;
 mod verify;
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 pub use assemble::Assembled;
@@ -57,6 +58,8 @@ struct Inner {
     discovery: RwLock<Arc<Discovery>>,
     /// The instances that are loaded, or about to be, by id.
     slots: Mutex<HashMap<Arc<str>, Arc<Slot>>>,
+    /// The instances that are switched off.
+    disabled: Mutex<HashSet<Arc<str>>>,
 }
 
 /// Assembles all that an application with plugins needs, from its settings: the host with its compile cache, the
@@ -98,9 +101,11 @@ impl Manager {
             .cache_dir(settings.cache_dir())
             .limits(Limits::default().overlaid(settings.limits()))
             .build()?;
+        let database = Database::open(&settings.database_file())?;
         let inner = Inner {
             host,
-            database: Database::open(&settings.database_file())?,
+            disabled: Mutex::new(database.configurations().disabled()?),
+            database,
             secrets: settings.secrets()?,
             folder: PluginFolder::open(settings.plugins_dir(), settings.lock_file())?,
             discovering: tokio::sync::Mutex::default(),

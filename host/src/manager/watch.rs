@@ -42,7 +42,9 @@ impl Manager {
     /// is left alone until it has rested for 250 ms; one that is broken leaves the version before it in place. Where
     /// the whole folder vanishes nothing is unloaded, and it is followed again when it is back.
     ///
-    /// What happens is told by events: `loaded`, `replaced`, `unloaded`, `plugin-problem`.
+    /// It also follows what other processes that use the database enable and disable.
+    ///
+    /// What happens is told by events: `loaded`, `replaced`, `unloaded`, `enabled`, `disabled`, `plugin-problem`.
     ///
     /// # Errors
     ///
@@ -75,11 +77,14 @@ async fn follow(manager: Weak<Inner>, mut folder: Folder, mut changes: mpsc::Unb
             },
             _ = look_after.tick() => folder.look_after() || unsettled,
         };
-        let Some(inner) = manager.upgrade() else { return };
+        let Some(manager) = manager.upgrade().map(|inner| Manager { inner }) else { return };
         if due {
             // Whatever else has come up meanwhile is seen by the same look.
             while changes.try_recv().is_ok() {}
-            unsettled = !Manager { inner }.follow_changes().await;
+            unsettled = !manager.follow_changes().await;
+        }
+        if let Err(error) = manager.follow_switches().await {
+            tracing::warn!(%error, "it cannot be seen what other processes have switched; trying again");
         }
     }
 }

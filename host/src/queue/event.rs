@@ -44,7 +44,7 @@ pub struct QueueEvent {
 
 /// The kinds of events.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "event")]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", tag = "event")]
 #[non_exhaustive]
 pub enum JobEvent {
     /// The job is in a state, in which it was not before.

@@ -55,6 +55,9 @@ impl Runs for Manager {
     }
 
     fn room(&self, id: &str) -> Result<usize> {
+        if self.is_disabled(id) {
+            return Err(Error::Disabled { plugin: id.to_owned() });
+        }
         let Ok(plugin) = loaded(self, id) else {
             // The first job loads it. Where nobody knows what it will be, the others wait for that.
             return Ok(self.expected(id).map_or(1, |expected| room(expected.mode, &expected.limits)));

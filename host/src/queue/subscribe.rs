@@ -124,6 +124,12 @@ impl Queue {
 }
 
 impl QueueEvents {
+    /// The number of the last event that was looked at, whether it matched or not; at first, of the one before the
+    /// subscription begins. 0 where there is none.
+    pub fn position(&self) -> u64 {
+        u64::try_from(self.next - 1).unwrap_or(0)
+    }
+
     /// Waits for the next notice. None once the queue is gone and everything was told, or the last that was wanted is
     /// past. Cancel safe.
     ///

@@ -1,5 +1,8 @@
 //! The table of configurations: what an operator set for each instance.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use serde_json::Value;
@@ -82,6 +85,16 @@ impl<'a> Configurations<'a> {
                 )?
                 .execute(params![instance, plugin, new.to_string(), now()])?;
             Ok(new)
+        })
+    }
+
+    /// The ids of the instances that are disabled.
+    pub(crate) fn disabled(&self) -> Result<HashSet<Arc<str>>> {
+        self.database.read_beside("read what is disabled in", |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT instance FROM configurations WHERE NOT enabled")?;
+            let rows = statement.query_map([], |row| row.get(0))?;
+            Ok(rows.collect::<rusqlite::Result<_>>()?)
         })
     }
 

@@ -151,7 +151,7 @@ mod tests {
         let due = "2030-01-01T12:00:02.250Z";
         for (event, says) in [
             (
-                json!({"event": "state", "state": "pending", "cause": "retry", "error": error, "due_at": due}),
+                json!({"event": "state", "state": "pending", "cause": "retry", "error": error, "due-at": due}),
                 "attempt 1 failed: busy; attempt 2, in 2s",
             ),
             (json!({"event": "state", "state": "failed", "cause": "ended", "error": error}), "failed: busy"),

@@ -21,7 +21,8 @@ impl Told {
     pub(super) fn from_now(queue: &Queue, console: &Console) -> Self {
         let events = queue.subscribe(EventFilter::default(), Since::Now);
         let (last, until) = watch::channel(None);
-        let mut printer = Printer { events, printed: 0, console: console.clone(), muted: false };
+        let printed = events.position();
+        let mut printer = Printer { events, printed, console: console.clone(), muted: false };
         let runtime = Handle::current();
         let thread = tokio::task::spawn_blocking(move || runtime.block_on(printer.run(until)));
         Self { last, thread }
@@ -37,6 +38,7 @@ impl Told {
 
 struct Printer {
     events: QueueEvents,
+    /// The number of the last event that is printed, or was before the first.
     printed: u64,
     console: Console,
     /// Whether nobody reads it any more: jobs are run all the same.

@@ -182,8 +182,8 @@ impl Serialize for Schema {
 
 /// Checks that `text` is one well-formed JSON value, without building it; the error names line and column.
 ///
-/// As everywhere in the host, values nested more than 127 deep are refused. Goes by the grammar of RFC 8259 alone:
-/// a number that no `f64` holds and an unpaired surrogate pass, though not every parser takes them.
+/// Goes by the grammar of RFC 8259 alone: a number that no `f64` holds, an unpaired surrogate and values nested without
+/// end pass, though not every parser takes them.
 pub(crate) fn check_json(text: &str) -> Result<()> {
     serde_json::from_str::<IgnoredAny>(text).map(|_| ()).map_err(|error| not_json(&error))
 }
