@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use cjm_host::{JobFilter, JobId, JobState};
+use cjm_host::{Category, JobFilter, JobId, JobState};
 use serde_json::json;
 
 use super::reach::{Purpose, with};
@@ -21,16 +21,24 @@ pub(crate) fn cancel(args: &CancelArgs, project: &Project, console: &Console) ->
         let mut done = Vec::new();
         for id in ids {
             let cancelled = if args.now { client.cancel_now(id).await? } else { client.cancel(id).await? };
-            let state = client.get(id).await?.state;
+            let state = match client.get(id).await {
+                Ok(job) => Some(job.state),
+                // A command that ran this job alone has ended with it.
+                Err(error) if cancelled && error.category() == Category::Transient => None,
+                Err(error) => return Err(error.into()),
+            };
             match (cancelled, state) {
-                (false, state) => console.note(format!("{} had ended already: {state}", words::short(&id))),
-                (true, JobState::Running) => console.note(format!(
+                (false, state) => {
+                    let state = state.map(|state| format!(": {state}")).unwrap_or_default();
+                    console.note(format!("{} had ended already{state}", words::short(&id)));
+                }
+                (true, None | Some(JobState::Running)) => console.note(format!(
                     "{} {}; `{}` waits until it has",
                     styled(GOOD, "asked to stop:"),
                     styled(NAME, words::short(&id)),
                     words::command("wait", &id)
                 )),
-                (true, state) => {
+                (true, Some(state)) => {
                     console.note(format!("{} {}", styled(GOOD, state), styled(NAME, words::short(&id))));
                 }
             }
