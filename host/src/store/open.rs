@@ -12,6 +12,9 @@ use super::fault::{self, Fault};
 use super::migrations;
 use crate::error::Error;
 
+/// Statements that are kept prepared: more than there are.
+const STATEMENTS: usize = 128;
+
 /// How long to wait before trying again what SQLite itself does not wait for.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -21,6 +24,7 @@ pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Connection, Fa
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // The file may have been made by somebody else: what its schema says is not to be trusted.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;

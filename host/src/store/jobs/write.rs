@@ -164,16 +164,19 @@ impl Batch<'_> {
     /// Pending to running, with one more attempt. None where it is not pending any more.
     pub(crate) fn claim(&mut self, number: i64) -> Result<Option<Claim>, Fault> {
         let now = self.now();
+        let changed = self.change(
+            "UPDATE jobs SET state = 'running', attempt = attempt + 1, started_at = ?2, due_at = NULL
+             WHERE number = ?1 AND state = 'pending' AND held = 0",
+            params![number, now],
+        )?;
+        if !changed {
+            return Ok(None);
+        }
+        // Apart: to return rows from an update, SQLite makes a table for them, which costs more than all the rest.
         let row = self
             .connection
-            .prepare_cached(&format!(
-                "UPDATE jobs SET state = 'running', attempt = attempt + 1, started_at = ?2, due_at = NULL
-                 WHERE number = ?1 AND state = 'pending' AND held = 0 RETURNING {COLUMNS}"
-            ))?
-            .query_row(params![number, now], |row| Ok(JobRow::of(row)))
-            .optional()?
-            .transpose()?;
-        let Some(row) = row else { return Ok(None) };
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE number = ?1"))?
+            .query_row([number], |row| Ok(JobRow::of(row)))??;
         let input = payload::read(self.connection, Which::Input, number)?.ok_or_else(|| {
             Fault::Told(crate::error::Error::fatal(format!(
                 "the input of the job of number {number} is missing in the database; submit the job again"
