@@ -39,6 +39,7 @@ impl Mine {
         std::iter::once(Ok(Blob::new("image/png", [1])))
     }
 
+    #[action(idempotent = false)]
     fn nothing(&self) -> Result<()> {
         Ok(())
     }
@@ -90,6 +91,17 @@ fn describes_from_the_manifest_unless_told_otherwise() {
     assert_eq!(description.authors, ["Ada", "Grace"]);
     assert_eq!(description.actions.first().unwrap().description, "Counts\nto a number.");
     assert!(description.config_schema.contains(r#""additionalProperties":false"#));
+}
+
+#[test]
+fn an_action_may_run_again_unless_it_says_otherwise() {
+    let once: Vec<_> = Harness::<Mine>::description()
+        .actions
+        .into_iter()
+        .filter(|action| !action.idempotent)
+        .map(|action| action.name)
+        .collect();
+    assert_eq!(once, ["nothing"]);
 }
 
 #[test]

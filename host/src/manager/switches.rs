@@ -40,23 +40,34 @@ impl Manager {
         let before = self.disabled().clone();
         for id in now.symmetric_difference(&before) {
             let slot = self.slots().get(id).cloned();
-            let enabled = !now.contains(id);
             match slot {
                 // Whoever is changing it may be the one who switched it, and is not to be waited for.
+                Some(slot) if slot.changing.try_lock().is_err() => {}
                 Some(slot) => {
                     let manager = self.clone();
-                    let Ok(_) = slot.changing.try_lock().map(drop) else { continue };
                     tokio::spawn(async move {
-                        let _changing = slot.changing.lock().await;
-                        if let Err(error) = manager.apply(&slot, enabled).await {
+                        if let Err(error) = manager.follow_switch(&slot).await {
                             tracing::warn!(%error, instance = %slot.id, "the plugin did not take being switched");
                         }
                     });
                 }
-                None => self.note(id, enabled),
+                None => self.note(id, !now.contains(id)),
             }
         }
         Ok(())
+    }
+
+    /// Switches an instance as the database says now, since it may have been switched again meanwhile.
+    async fn follow_switch(&self, slot: &Slot) -> Result<()> {
+        let _changing = slot.changing.lock().await;
+        let (database, id) = (self.database().clone(), slot.id.clone());
+        let stored =
+            self.blocking("read what is switched off", move || database.configurations().get(&id)).await?;
+        let enabled = stored.is_none_or(|stored| stored.enabled);
+        if enabled != self.is_disabled(&slot.id) {
+            return Ok(());
+        }
+        self.apply(slot, enabled).await
     }
 
     async fn apply(&self, slot: &Slot, enabled: bool) -> Result<()> {

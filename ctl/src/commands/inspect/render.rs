@@ -111,6 +111,9 @@ fn actions(page: &mut Page, description: &Description) {
     }
     for action in &description.actions {
         page.line(format!("  {}  {}", styled(NAME, &action.name), one_line(&action.description)));
+        if !action.idempotent {
+            page.line("    not idempotent: a job that is interrupted fails, and is not run again");
+        }
         schema(page, "input", action.input_schema.as_ref());
         schema(page, if action.streams { "items" } else { "output" }, action.output_schema.as_ref());
     }
